@@ -1,0 +1,1 @@
+"""Who may see what: applications, authorizations, tokens, and the guard in front of every feed."""

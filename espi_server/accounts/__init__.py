@@ -1,0 +1,1 @@
+"""Who: utilities, premises, customers, their agreements, and signing in."""

@@ -1,0 +1,1 @@
+"""The standard: ESPI as published, declared once. Imports nothing from the other rooms."""

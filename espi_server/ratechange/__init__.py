@@ -1,0 +1,1 @@
+"""Changing a rate, with the customer asked first."""
