@@ -1,0 +1,288 @@
+"""The rows of permission: companies, their applications, authorizations, tokens, and the record of use."""
+
+from __future__ import annotations
+
+import uuid
+
+from sqlalchemy import ForeignKey, Index, SmallInteger, String, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from espi_server.db import PII, RESTRICTED, Base, Code, Digest, Id, Json, Name, Seconds
+
+
+class Asp(Base):
+    """A third party (automation service provider) with its people's evidence of qualification."""
+
+    __tablename__ = "asp"
+
+    id: Mapped[Id] = mapped_column(primary_key=True, default=uuid.uuid4)
+    name: Mapped[Name] = mapped_column(unique=True)
+    kind: Mapped[Code] = mapped_column(default="data-only")
+    status: Mapped[Code] = mapped_column(default="applied")
+    evidence: Mapped[Json] = mapped_column(default=dict)
+    created_at: Mapped[Seconds]
+
+
+class Application(Base):
+    """An ASP's OAuth client at one utility. `status` is ESPI's: 1 review, 2 production, 3 on hold, 4 revoked.
+
+    `information` holds the fields of ApplicationInformation that the ASP or the utility stated.
+    """
+
+    __tablename__ = "application"
+
+    id: Mapped[Id] = mapped_column(primary_key=True, default=uuid.uuid4)
+    utility_id: Mapped[Id] = mapped_column(ForeignKey("utility.id"))
+    asp_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("asp.id"))
+    client_id: Mapped[str] = mapped_column(String(64), unique=True)
+    name: Mapped[Name]
+    policy: Mapped[Code] = mapped_column(default="standard")
+    status: Mapped[int] = mapped_column(SmallInteger, default=2)
+    rin_form: Mapped[Code] = mapped_column(default="element")  # or `extension`
+    notify_uri: Mapped[str | None]
+    redirect_uris: Mapped[Json] = mapped_column(default=list)
+    scope: Mapped[str] = mapped_column(default="")
+    information: Mapped[Json] = mapped_column(default=dict)
+    created_by: Mapped[Name]
+    created_at: Mapped[Seconds]
+    updated_at: Mapped[Seconds]
+
+    __table_args__ = (UniqueConstraint("utility_id", "name"),)
+
+
+class ApplicationSecret(Base):
+    """The digest of a client secret; two may overlap while one is being replaced."""
+
+    __tablename__ = "application_secret"
+
+    digest: Mapped[Digest] = mapped_column(primary_key=True)
+    application_id: Mapped[Id] = mapped_column(ForeignKey("application.id", ondelete="CASCADE"), index=True)
+    created_at: Mapped[Seconds]
+    expires_at: Mapped[Seconds | None]
+    revoked_at: Mapped[Seconds | None]
+
+
+class ConsentRecord(Base):
+    """What the customer was shown when she agreed: the text itself, its language, version and digest."""
+
+    __tablename__ = "consent_record"
+
+    id: Mapped[Id] = mapped_column(primary_key=True, default=uuid.uuid4)
+    utility_id: Mapped[Id] = mapped_column(ForeignKey("utility.id"))
+    shown: Mapped[str] = mapped_column(info=PII)
+    language: Mapped[Code]
+    version: Mapped[Code]
+    digest: Mapped[Digest]
+    shown_at: Mapped[Seconds]
+
+
+LIVE = text("ended_at IS NULL")
+
+
+class Authorization(Base):
+    """A consent, and the subscription it opens: `id` is the `{s}` of its paths.
+
+    `identified` tells how the customer was identified (when, method, amr, LSE found). `version` counts changes
+    of what it opens. Without a customer it is an operator's grant over a utility's usage points, one per
+    application. At most one is live per utility, application and customer.
+    """
+
+    __tablename__ = "authorization"
+
+    id: Mapped[Id] = mapped_column(primary_key=True, default=uuid.uuid4)
+    utility_id: Mapped[Id] = mapped_column(ForeignKey("utility.id"))
+    application_id: Mapped[Id] = mapped_column(ForeignKey("application.id"), index=True)
+    customer_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("customer.id"), index=True)
+    scope: Mapped[str] = mapped_column(String(256))
+    bulk_id: Mapped[Name | None]  # the value of BR= in the scope
+    history_from: Mapped[Seconds | None]
+    starts_at: Mapped[Seconds]
+    ends_at: Mapped[Seconds]
+    ended_at: Mapped[Seconds | None]
+    ended_reason: Mapped[Code | None]
+    version: Mapped[int] = mapped_column(default=0)
+    identified: Mapped[Json] = mapped_column(default=dict)
+    consent_record_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("consent_record.id"))
+    created_by: Mapped[Name]
+    created_at: Mapped[Seconds]
+    updated_at: Mapped[Seconds]
+
+    __table_args__ = (
+        Index(
+            "uq_authorization_live_customer",
+            "utility_id",
+            "application_id",
+            "customer_id",
+            unique=True,
+            sqlite_where=LIVE,
+            postgresql_where=LIVE,
+        ),
+        Index(
+            "uq_authorization_live_operator",
+            "utility_id",
+            "application_id",
+            unique=True,
+            sqlite_where=text("ended_at IS NULL AND customer_id IS NULL"),
+            postgresql_where=text("ended_at IS NULL AND customer_id IS NULL"),
+        ),
+        Index(None, "application_id", "bulk_id"),
+    )
+
+
+class AuthorizationAgreement(Base):
+    """A service agreement that an authorization covers."""
+
+    __tablename__ = "authorization_agreement"
+
+    authorization_id: Mapped[Id] = mapped_column(
+        ForeignKey("authorization.id", ondelete="CASCADE"), primary_key=True
+    )
+    agreement_id: Mapped[Id] = mapped_column(ForeignKey("service_agreement.id"), primary_key=True, index=True)
+
+
+class AuthorizationUsagePoint(Base):
+    """A usage point that an authorization opens."""
+
+    __tablename__ = "authorization_usage_point"
+
+    authorization_id: Mapped[Id] = mapped_column(
+        ForeignKey("authorization.id", ondelete="CASCADE"), primary_key=True
+    )
+    usage_point_id: Mapped[Id] = mapped_column(ForeignKey("usage_point.id"), primary_key=True, index=True)
+
+
+class TokenFamily(Base):
+    """All tokens that descend from one grant; a replayed refresh token kills the whole family."""
+
+    __tablename__ = "token_family"
+
+    id: Mapped[Id] = mapped_column(primary_key=True, default=uuid.uuid4)
+    authorization_id: Mapped[Id] = mapped_column(ForeignKey("authorization.id"), index=True)
+    created_at: Mapped[Seconds]
+    revoked_at: Mapped[Seconds | None]
+    revoked_reason: Mapped[Code | None]
+
+
+class Token(Base):
+    """A token's digest and what it opens. The clear text is returned once and kept nowhere."""
+
+    __tablename__ = "token"
+
+    digest: Mapped[Digest] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    utility_id: Mapped[Id] = mapped_column(ForeignKey("utility.id"))
+    application_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("application.id"), index=True)
+    authorization_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("authorization.id"), index=True)
+    family_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("token_family.id"), index=True)
+    scope: Mapped[str] = mapped_column(default="")
+    confirmation: Mapped[Digest | None]  # the thumbprint it is bound to, where it is
+    issued_by: Mapped[Name]
+    issued_at: Mapped[Seconds]
+    expires_at: Mapped[Seconds]
+    used_at: Mapped[Seconds | None]  # refresh tokens and codes work once
+    revoked_at: Mapped[Seconds | None]
+    revoked_reason: Mapped[Code | None]
+
+
+class AccessRight(Base):
+    """What an application may do with a dataset of named utilities, why, and on what legal basis."""
+
+    __tablename__ = "access_right"
+
+    id: Mapped[Id] = mapped_column(primary_key=True, default=uuid.uuid4)
+    application_id: Mapped[Id] = mapped_column(ForeignKey("application.id"), index=True)
+    dataset: Mapped[Code]
+    verbs: Mapped[Json] = mapped_column(default=lambda: ["read"])
+    purpose: Mapped[Name]
+    legal_basis: Mapped[Code]  # contract, order, consent
+    starts_at: Mapped[Seconds]
+    ends_at: Mapped[Seconds | None]
+
+
+class AccessRightUtility(Base):
+    """A utility whose data an access right reaches."""
+
+    __tablename__ = "access_right_utility"
+
+    access_right_id: Mapped[Id] = mapped_column(
+        ForeignKey("access_right.id", ondelete="CASCADE"), primary_key=True
+    )
+    utility_id: Mapped[Id] = mapped_column(ForeignKey("utility.id"), primary_key=True)
+
+
+class FeatureState(Base):
+    """Whether a utility offers a feature to a customer class: not offered, planned (from `planned_for`), on, halted."""
+
+    __tablename__ = "feature_state"
+
+    utility_id: Mapped[Id] = mapped_column(ForeignKey("utility.id"), primary_key=True)
+    customer_class: Mapped[Code] = mapped_column(primary_key=True)
+    feature: Mapped[Code] = mapped_column(primary_key=True)
+    state: Mapped[Code]
+    planned_for: Mapped[Seconds | None]
+
+
+class FeatureOperation(Base):
+    """Who operates a feature for customers of a pair of UDC and LSE."""
+
+    __tablename__ = "feature_operation"
+
+    udc: Mapped[Name] = mapped_column(primary_key=True)
+    lse: Mapped[Name] = mapped_column(primary_key=True)
+    customer_class: Mapped[Code] = mapped_column(primary_key=True)
+    feature: Mapped[Code] = mapped_column(primary_key=True)
+    operation: Mapped[Name]
+
+
+class AuditEvent(Base):
+    """An act (grant, token, change), chained by digest to the one before it. Append-only."""
+
+    __tablename__ = "audit_event"
+
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    utility_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("utility.id"), index=True)
+    at: Mapped[Seconds]
+    act: Mapped[Code]
+    actor: Mapped[Name]
+    subject: Mapped[Name]
+    detail: Mapped[Json] = mapped_column(default=dict, info=RESTRICTED)
+    previous: Mapped[Digest]
+    digest: Mapped[Digest]
+
+
+class Disclosure(Base):
+    """Data that left: what, when, to whom. Appended before the body; sealed into the audit chain in batches."""
+
+    __tablename__ = "disclosure"
+
+    id: Mapped[Id] = mapped_column(primary_key=True, default=uuid.uuid4)
+    utility_id: Mapped[Id]
+    authorization_id: Mapped[uuid.UUID | None]
+    access_right_id: Mapped[uuid.UUID | None]
+    application_id: Mapped[uuid.UUID | None]
+    token_kind: Mapped[str] = mapped_column(String(16))
+    at: Mapped[Seconds]
+    path: Mapped[str]
+    query: Mapped[str] = mapped_column(default="")
+    entries: Mapped[int]
+    size: Mapped[int]
+    request_id: Mapped[Name]
+    sealed_by: Mapped[int | None]
+
+    __table_args__ = (Index(None, "authorization_id", "at"), Index(None, "sealed_by"))
+
+
+class UsageLedger(Base):
+    """Calls and authorizations counted per ASP, utility, feature and month. Append-only."""
+
+    __tablename__ = "usage_ledger"
+
+    id: Mapped[Id] = mapped_column(primary_key=True, default=uuid.uuid4)
+    utility_id: Mapped[Id] = mapped_column(ForeignKey("utility.id"))
+    application_id: Mapped[Id] = mapped_column(ForeignKey("application.id"))
+    feature: Mapped[Code]
+    month: Mapped[str] = mapped_column(String(7))
+    quantity: Mapped[int]
+    at: Mapped[Seconds]
+
+    __table_args__ = (Index(None, "utility_id", "application_id", "month", "feature"),)

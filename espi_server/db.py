@@ -1,0 +1,147 @@
+"""The database behind two doors: `reading()` and `writing()`.
+
+The same code runs on SQLite and PostgreSQL. On SQLite a transaction that has read first and then wants to write
+fails at once when another wrote meanwhile, so every writing unit of work starts with `BEGIN IMMEDIATE`; Python's
+own transaction handling is switched off and BEGIN is emitted here. Times in all tables are whole seconds since
+1970 UTC, as in ESPI.
+
+The entry point (a view, a command, a worker step) opens a door and thereby commits once; nothing else commits.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+from sqlalchemy import JSON, BigInteger, Connection, Engine, LargeBinary, MetaData, String, Text, Uuid, event
+from sqlalchemy import create_engine as sqlalchemy_engine
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine import make_url
+from sqlalchemy.orm import DeclarativeBase, Session, mapped_column
+from sqlalchemy.sql import Executable
+
+NIL = uuid.UUID(int=0)  # stands for "no usage point" in keys that hold one
+
+Id = Annotated[uuid.UUID, mapped_column(Uuid)]
+Seconds = Annotated[int, mapped_column(BigInteger)]
+Code = Annotated[str, mapped_column(String(32))]
+Name = Annotated[str, mapped_column(String(256))]
+Digest = Annotated[bytes, mapped_column(LargeBinary(32))]
+Json = Annotated[Any, mapped_column(JSON().with_variant(JSONB(), "postgresql"))]
+
+PII = {"privacy": "pii"}  # personal: names, addresses, contact points; logs and exports follow this mark
+RESTRICTED = {
+    "privacy": "restricted"
+}  # tells more than it seems: a RIN discloses discounts and medical status
+
+
+class Base(DeclarativeBase):
+    """All rows of the house. Constraints are named, so that migrations can find them on both databases."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {str: Text(), int: BigInteger(), uuid.UUID: Uuid()}
+
+
+class Database:
+    """One installation's database; built once per process and handed around."""
+
+    def __init__(self, url: str, *, pool_size: int = 40) -> None:
+        self.engine = create_engine(url, pool_size=pool_size)
+        self._write = self.engine.execution_options(espi_door="writing")
+        self._read = self.engine.execution_options(espi_door="reading", postgresql_readonly=True)
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self.engine.dialect.name
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A short read. Nothing written through this door stays."""
+        with Session(self._read, autoflush=False) as session:
+            yield session
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """One unit of work: committed when the block ends well, undone when it raises."""
+        with Session(self._write, expire_on_commit=False) as session, session.begin():
+            session.connection()
+            yield session
+
+    @contextmanager
+    def driver(self) -> Iterator[Any]:
+        """The driver's own connection inside a short read, for the hot path."""
+        with self._read.connect() as connection:
+            yield connection.connection.driver_connection
+
+    def close(self) -> None:
+        """Give back every connection."""
+        self.engine.dispose()
+
+
+def create_engine(url: str, *, pool_size: int = 40) -> Engine:
+    """An engine with this house's manners for the database named by `url`."""
+    address = make_url(url)
+    if address.get_backend_name() == "postgresql":
+        address = address.set(drivername="postgresql+psycopg")
+        return sqlalchemy_engine(address, pool_pre_ping=True, pool_size=pool_size, connect_args=_POSTGRESQL)
+    engine = sqlalchemy_engine(address, pool_size=pool_size, paramstyle="named", connect_args={"timeout": 30})
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+# A partition of the network must not hang a client for ever.
+_POSTGRESQL = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+    "application_name": "espi_server",
+}
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # BEGIN is ours, see _begin_sqlite
+    for pragma in ("foreign_keys=ON", "journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=30000"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    door = connection.get_execution_options().get("espi_door")
+    connection.exec_driver_sql("BEGIN" if door == "reading" else "BEGIN IMMEDIATE")
+
+
+class Compiled:
+    """A Core statement compiled once, run on the driver's connection: the hot path's way around row handling.
+
+    `rows(driver, name=value, …)` answers plain tuples. A UUID parameter is given as the driver stores it.
+    """
+
+    def __init__(self, statement: Executable, engine: Engine) -> None:
+        compiled = statement.compile(dialect=engine.dialect)
+        self.sql = str(compiled)
+        self._constants = {k: v for k, v in compiled.params.items() if v is not None}
+        self._sqlite = engine.dialect.name == "sqlite"
+
+    def rows(self, driver: Any, **values: Any) -> list[tuple[Any, ...]]:
+        """All rows as tuples."""
+        parameters = {**self._constants, **{name: self._plain(value) for name, value in values.items()}}
+        if self._sqlite:
+            return driver.execute(self.sql, parameters).fetchall()
+        with driver.cursor(binary=True) as cursor:
+            return cursor.execute(self.sql, parameters, prepare=True).fetchall()
+
+    def _plain(self, value: Any) -> Any:
+        return value.hex if self._sqlite and isinstance(value, uuid.UUID) else value

@@ -1,0 +1,66 @@
+"""Bringing a database to the newest form, on SQLite and PostgreSQL alike.
+
+SQLite changes a table by copying it, and a copy under live foreign keys would cascade-delete child rows; so
+migrations run on an engine of their own with foreign keys off and end with a check that none is broken.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine
+
+from espi_server.db import create_engine
+from espi_server.errors import Internal
+
+SCRIPTS = Path(__file__).resolve().parent.parent / "migrations"
+
+
+def upgrade(url: str, revision: str = "head") -> str:
+    """Bring the database at `url` to `revision`; the revision it now has."""
+    engine = create_engine(url)
+    try:
+        with engine.connect() as connection:
+            _prepare(connection)
+            command.upgrade(_config(connection), revision)
+            _check(connection)
+        return current(engine) or ""
+    finally:
+        engine.dispose()
+
+
+def current(engine: Engine) -> str | None:
+    """The revision a database stands at; None where it has never been migrated."""
+    with engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def newest() -> str | None:
+    """The newest revision this code knows."""
+    return ScriptDirectory(str(SCRIPTS)).get_current_head()
+
+
+def _config(connection: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(SCRIPTS))
+    config.attributes["connection"] = connection
+    return config
+
+
+def _prepare(connection: Connection) -> None:
+    if connection.dialect.name == "sqlite":
+        connection.connection.driver_connection.execute("PRAGMA foreign_keys=OFF")
+
+
+def _check(connection: Connection) -> None:
+    if connection.dialect.name != "sqlite":
+        return
+    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+    connection.rollback()
+    connection.connection.driver_connection.execute("PRAGMA foreign_keys=ON")
+    if broken:
+        raise Internal(f"The migration left rows that point nowhere: {broken[:5]}")

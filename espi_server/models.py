@@ -1,0 +1,11 @@
+"""All rows of the house under one name, for migrations and for the linter over the metadata."""
+
+from espi_server.access import models as access
+from espi_server.accounts import models as accounts
+from espi_server.db import Base
+from espi_server.energy import models as energy
+from espi_server.notify import models as notify
+
+metadata = Base.metadata
+
+__all__ = ["access", "accounts", "energy", "metadata", "notify"]

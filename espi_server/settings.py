@@ -1,0 +1,153 @@
+"""Every setting once: name, default, type, one line of help.
+
+A setting comes from the environment (`ESPI_` + its name in capitals) or from the TOML file that `ESPI_CONFIG`
+names; the environment wins. The README's table is printed from here, and a test keeps the two equal.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from espi_server.errors import Usage
+
+PREFIX = "ESPI_"
+SHORTEST_SECRET = 32
+DEVELOPMENT_SECRET = "development-only-secret-not-for-real-people"  # noqa: S105 - refused in production
+
+
+class BadSetting(Usage):
+    """A setting has a value this server cannot use."""
+
+
+def _text(value: Any) -> str:
+    return str(value).strip()
+
+
+def _number(value: Any) -> int:
+    return int(str(value).replace("_", ""))
+
+
+def _mode(value: Any) -> str:
+    word = _text(value).lower()
+    if word not in ("production", "development"):
+        raise ValueError("production or development")
+    return word
+
+
+def _address(value: Any) -> str:
+    address = _text(value).rstrip("/")
+    parts = urlsplit(address)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("an http or https address without query, such as https://data.example.org")
+    return address
+
+
+def setting(default: Any, read: Callable[[Any], Any], help: str, *, secret: bool = False) -> Any:
+    """One setting: its default, how its text is read, and a line of help."""
+    return field(default=default, metadata={"read": read, "help": help, "secret": secret})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What an installation can choose. Built once, in `create_app()` or by the command line."""
+
+    mode: str = setting("production", _mode, "`production`, or `development` for the demo and tests")
+    database_url: str = setting(
+        "sqlite:///espi.sqlite",
+        _text,
+        "where the data live: `sqlite:///file` or `postgresql://…`",
+        secret=True,
+    )
+    secret_key: str = setting("", _text, "at least 32 random characters; needed in production", secret=True)
+    base_url: str = setting(
+        "http://localhost:8000", _address, "the public address, without a utility's code; https in production"
+    )
+    proxies: int = setting(0, _number, "how many reverse proxies stand in front and set `X-Forwarded-*`")
+    workers: int = setting(1, _number, "server processes")
+    threads: int = setting(32, _number, "threads per process; at least 32, so slow readers leave room")
+    feeds: int = setting(24, _number, "feeds one process streams at once; below `threads`")
+    feeds_per_application: int = setting(8, _number, "feeds one application may stream at once in a process")
+    log_level: str = setting("INFO", _text, "`DEBUG`, `INFO`, `WARNING` or `ERROR`")
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """The settings of this process; `BadSetting` names what is wrong and what would be right."""
+        environ = os.environ if environ is None else environ
+        values = _from_file(environ.get(PREFIX + "CONFIG", "")) | _from_environment(environ)
+        return cls(**{name: _read(name, value) for name, value in values.items()}).checked()
+
+    def checked(self) -> Settings:
+        """These settings, or `BadSetting` where they are unsafe or contradict each other."""
+        if self.threads < 32 or not 0 < self.feeds < self.threads:
+            raise BadSetting(
+                "ESPI_THREADS must be at least 32 and ESPI_FEEDS between 1 and ESPI_THREADS - 1."
+            )
+        if not 0 < self.feeds_per_application <= self.feeds:
+            raise BadSetting("ESPI_FEEDS_PER_APPLICATION must be between 1 and ESPI_FEEDS.")
+        if self.mode == "production":
+            self._check_production()
+        return self
+
+    def _check_production(self) -> None:
+        if len(self.secret_key) < SHORTEST_SECRET or self.secret_key == DEVELOPMENT_SECRET:
+            raise BadSetting(
+                "ESPI_SECRET_KEY is missing, short or the development one. Production needs at least "
+                f"{SHORTEST_SECRET} random characters: `openssl rand -hex 32` prints some. "
+                "For a trial on your own machine set ESPI_MODE=development."
+            )
+        if urlsplit(self.base_url).scheme != "https" and not _is_loopback(self.base_url):
+            raise BadSetting(
+                "ESPI_BASE_URL must be https in production (plain http only on a loopback address)."
+            )
+
+
+def declared() -> list[tuple[str, str, str, bool]]:
+    """Each setting as (variable, default, help, secret), in the order they are declared."""
+    return [
+        (PREFIX + each.name.upper(), str(each.default), each.metadata["help"], each.metadata["secret"])
+        for each in fields(Settings)
+    ]
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    names = (each.name for each in fields(Settings))
+    return {name: environ[PREFIX + name.upper()] for name in names if PREFIX + name.upper() in environ}
+
+
+def _from_file(path: str) -> dict[str, Any]:
+    if not path:
+        return {}
+    try:
+        values = tomllib.loads(Path(path).read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise BadSetting(f"ESPI_CONFIG: the file {path} cannot be read as TOML: {error}") from error
+    unknown = sorted(values.keys() - {each.name for each in fields(Settings)})
+    if unknown:
+        raise BadSetting(f"ESPI_CONFIG: {path} names settings that do not exist: {', '.join(unknown)}.")
+    return values
+
+
+def _read(name: str, value: Any) -> Any:
+    declaration = next(each for each in fields(Settings) if each.name == name)
+    try:
+        return declaration.metadata["read"](value)
+    except ValueError as error:
+        help = declaration.metadata["help"]
+        raise BadSetting(
+            f"{PREFIX}{name.upper()}={value!r} is not usable: {error}. It means: {help}."
+        ) from error
+
+
+def _is_loopback(address: str) -> bool:
+    host = urlsplit(address).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,98 @@
+"""What every test can ask for: a database of each kind, a clock, an application, the reference folders."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from espi_server import clock, migrate
+from espi_server.db import Database
+from espi_server.settings import DEVELOPMENT_SECRET, Settings
+from tests import pg
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[pg.Server]:
+    """One PostgreSQL server for the whole run, with a migrated template database."""
+    server = pg.Server()
+    server.execute("CREATE DATABASE migrated")
+    migrate.upgrade(server.url("migrated"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated, empty SQLite file to copy."""
+    path = tmp_path_factory.mktemp("sqlite") / "migrated.sqlite"
+    migrate.upgrade(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def sqlite_url(migrated_file: Path, tmp_path: Path) -> str:
+    path = tmp_path / "espi.sqlite"
+    shutil.copy(migrated_file, path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def postgresql_url(postgresql: pg.Server) -> Iterator[str]:
+    name = "t" + uuid.uuid4().hex
+    postgresql.execute(f"CREATE DATABASE {name} TEMPLATE migrated")
+    yield postgresql.url(name)
+    postgresql.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """The address of a fresh, migrated database; each test that asks runs on both kinds."""
+    return str(request.getfixturevalue(f"{request.param}_url"))
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    database = Database(database_url)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def settings(database_url: str) -> Settings:
+    return Settings(mode="development", database_url=database_url, secret_key=DEVELOPMENT_SECRET)
+
+
+@pytest.fixture
+def freeze(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """`freeze(1_790_000_000)` stops the house's clock there."""
+
+    def stop(moment: int) -> None:
+        monkeypatch.setattr(clock, "seconds", lambda: moment)
+
+    return stop
+
+
+def _reference(variable: str) -> Path:
+    path = Path(os.environ.get(variable) or "/nonexistent")
+    if not path.is_dir():
+        pytest.skip(f"{variable} names no folder: the published reference files are not here")
+    return path
+
+
+@pytest.fixture(scope="session")
+def espi_reference() -> Path:
+    """The published schemas and samples, where this machine has them."""
+    return _reference("ESPI_REFERENCE")
+
+
+@pytest.fixture(scope="session")
+def tariff_reference() -> Path:
+    """Real tariffs in URDB form, where this machine has them."""
+    return _reference("TARIFF_REFERENCE")
