@@ -104,8 +104,9 @@ class Resource(Base):
     """One Atom entry other than an IntervalBlock.
 
     `related` lists its related links as [kind, id or null for a collection]; `shape` is the same without the ids,
-    so that the length of a feed's links is one aggregate. `xml` is the content in full-rights form. `source_self`
-    is the entry's self link at its source; `aside` keeps elements the standard does not know.
+    so that the length of a feed's links is one aggregate. `reference_id` is the one utility-wide resource among
+    them: a UsagePoint's LocalTimeParameters, a MeterReading's ReadingType. `xml` is the content in full-rights
+    form. `source_self` is the entry's self link at its source; `aside` keeps elements the standard does not know.
     """
 
     __tablename__ = "resource"
@@ -116,6 +117,7 @@ class Resource(Base):
     utility_id: Mapped[Id] = mapped_column(ForeignKey("utility.id"))
     customer_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("customer.id"))
     up_id: Mapped[uuid.UUID | None]
+    reference_id: Mapped[uuid.UUID | None]
     related: Mapped[Json] = mapped_column(default=list)
     shape: Mapped[Name] = mapped_column(default="")
     starts_at: Mapped[Seconds] = mapped_column(default=0)
@@ -142,7 +144,8 @@ class IntervalBlock(Base):
     `packed`, `encoding` and `extra` are the truth; `body` and `day_index` are derived from them: the day
     segments end to end, and where each lies. `stamps` holds published and updated per day segment. `cuts`,
     `months` and the two `…_digits` let the exact length of a feed be one aggregate: how many daily and monthly
-    blocks the row serves, and how many digits stand in their intervals.
+    blocks the row serves, and how many digits stand in their intervals. `has_cost` and `finest` (seconds of the
+    shortest reading) tell whether the stored bytes may go to somebody with lesser rights.
     """
 
     __tablename__ = "interval_block"
@@ -159,6 +162,8 @@ class IntervalBlock(Base):
     months: Mapped[int]
     day_digits: Mapped[int]
     month_digits: Mapped[int]
+    has_cost: Mapped[bool] = mapped_column(Boolean)
+    finest: Mapped[int]
     size: Mapped[int]  # bytes of `body`
     length: Mapped[int]  # bytes of the XML in it
     published: Mapped[Seconds]
