@@ -472,6 +472,7 @@ def upgrade() -> None:
         sa.Column("reference_id", sa.Uuid(), nullable=True),
         sa.Column("related", Json, nullable=False),
         sa.Column("shape", sa.String(length=256), nullable=False),
+        sa.Column("names", sa.Text(), nullable=False),
         sa.Column("starts_at", sa.BigInteger(), nullable=False),
         sa.Column("duration", sa.BigInteger(), nullable=False),
         sa.Column("published", sa.BigInteger(), nullable=False),
