@@ -70,7 +70,7 @@ class Raw(str):
 
     @classmethod
     def of(cls, element: Element) -> Raw:
-        return cls(_outer(element, None, {}))
+        return cls(outer(element, None, {}))
 
     @classmethod
     def parse(cls, text: str) -> Raw:
@@ -91,7 +91,8 @@ def attributes(element: Element, scope: dict[str, str] | None = None) -> str:
     return _declared(element, scope) + _attributes(element, scope)
 
 
-def _outer(element: Element, default: str | None, scope: dict[str, str]) -> str:
+def outer(element: Element, default: str | None, scope: dict[str, str]) -> str:
+    """The element as text; `default` and `scope` are the namespaces already declared around it."""
     namespace, local = split(str(element.tag))
     scope = dict(scope)
     opening = local if namespace == default else f"{local} xmlns={quoted(namespace)}"
@@ -99,7 +100,7 @@ def _outer(element: Element, default: str | None, scope: dict[str, str]) -> str:
     inner = escaped(element.text or "")
     for child in element:
         if isinstance(child.tag, str):
-            inner += _outer(child, namespace, scope)
+            inner += outer(child, namespace, scope)
         inner += escaped(child.tail or "")
     return f"<{opening}>{inner}</{local}>" if inner else f"<{opening}/>"
 
