@@ -35,11 +35,17 @@ KINDS: dict[str, type[Content]] = {}
 """Every resource kind by name. LocalTimeParameters, which both schemas have, is the usage side's."""
 
 _ROOTS: dict[tuple[str, str], type[Content]] = {}
+_DECLARED: dict[str, list[type[Content]]] = {}
 
 
 def kind(namespace: str, local: str) -> type[Content] | None:
     """The class of a root element, None where the schemas have no such element."""
     return _ROOTS.get((namespace, local))
+
+
+def declared(namespace: str) -> list[type[Content]]:
+    """Every type of a namespace, in the order of declaration."""
+    return list(_DECLARED.get(namespace, ()))
 
 
 class Finding(NamedTuple):
@@ -85,6 +91,7 @@ class Content:
         cls.name, cls.type_name, cls.anonymous = cls.__name__, type_name or cls.__name__, anonymous
         cls.roots = (cls.name,) if roots is None else roots
         _declare(cls)
+        _DECLARED.setdefault(cls.namespace, []).append(cls)
         _ROOTS.update({(cls.namespace, root): cls for root in cls.roots})
         if resource:
             KINDS.setdefault(cls.name, cls)

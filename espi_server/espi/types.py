@@ -29,9 +29,11 @@ class Simple:
         self.base = base
         self.facets = facets
         self.limits: dict[str, Any] = {**(base.limits if base else {}), **facets}
-        self.listed: dict[Any, Any] = {}
-        self.open = False
         self.pattern = re.compile(str(facets["pattern"])) if "pattern" in facets else None
+
+    @property
+    def base_name(self) -> str:
+        return self.base.name if self.base else "xs:anySimpleType"
 
     def read(self, text: str) -> Any:
         """The value of an element's text; ValueError where the text is not of this shape at all."""
@@ -203,6 +205,7 @@ class Choice(Simple):
     def __init__(self, name: str, base: Simple, members: type[Enum], *, open_: bool) -> None:
         super().__init__(name, base)
         self.wanted, self.python = base.wanted, base.python
+        self.members = members
         self.listed = {member.value: member for member in members}
         self.open = open_
         self._base = base

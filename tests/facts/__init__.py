@@ -1,0 +1,1 @@
+"""What the published schemas are made of, as data of our own."""
