@@ -10,12 +10,28 @@ The entry point (a view, a command, a worker step) opens a door and thereby comm
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
 
-from sqlalchemy import JSON, BigInteger, Connection, Engine, LargeBinary, MetaData, String, Text, Uuid, event
+from sqlalchemy import (
+    ARRAY,
+    JSON,
+    BigInteger,
+    Connection,
+    Engine,
+    LargeBinary,
+    MetaData,
+    String,
+    Text,
+    Uuid,
+    bindparam,
+    event,
+    func,
+    select,
+)
 from sqlalchemy import create_engine as sqlalchemy_engine
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import make_url
@@ -126,22 +142,59 @@ def _begin_sqlite(connection: Connection) -> None:
 class Compiled:
     """A Core statement compiled once, run on the driver's connection: the hot path's way around row handling.
 
-    `rows(driver, name=value, …)` answers plain tuples. A UUID parameter is given as the driver stores it.
+    `rows(driver, name=value, …)` answers plain tuples in the driver's own types: `text_id()` and `loaded()` read
+    a UUID and a JSON cell of either driver.
     """
 
     def __init__(self, statement: Executable, engine: Engine) -> None:
-        compiled = statement.compile(dialect=engine.dialect)
+        compiled = statement.compile(engine)
         self.sql = str(compiled)
         self._constants = {k: v for k, v in compiled.params.items() if v is not None}
-        self._sqlite = engine.dialect.name == "sqlite"
+        self._plain = _PLAIN[engine.dialect.name]
+        self._run = _RUN[engine.dialect.name]
 
     def rows(self, driver: Any, **values: Any) -> list[tuple[Any, ...]]:
-        """All rows as tuples."""
-        parameters = {**self._constants, **{name: self._plain(value) for name, value in values.items()}}
-        if self._sqlite:
-            return driver.execute(self.sql, parameters).fetchall()
-        with driver.cursor(binary=True) as cursor:
-            return cursor.execute(self.sql, parameters, prepare=True).fetchall()
+        """All rows as tuples; every parameter the statement names is given, None where it has no value."""
+        parameters = dict(self._constants)
+        for name, value in values.items():
+            parameters[name] = self._plain(value)
+        found: list[tuple[Any, ...]] = self._run(driver, self.sql, parameters)
+        return found
 
-    def _plain(self, value: Any) -> Any:
-        return value.hex if self._sqlite and isinstance(value, uuid.UUID) else value
+
+def among(column: Any, name: str, engine: Engine) -> Any:
+    """`column` is one of the ids given as the parameter `name`, a list of UUIDs; the same statement for any number."""
+    if engine.dialect.name == "sqlite":
+        return column.in_(select(func.json_each(bindparam(name, type_=Text)).table_valued("value").c.value))
+    return column == func.any(bindparam(name, type_=ARRAY(Uuid)))
+
+
+def text_id(value: Any) -> str:
+    """A UUID from either driver as text with dashes."""
+    if isinstance(value, str):
+        return f"{value[:8]}-{value[8:12]}-{value[12:16]}-{value[16:20]}-{value[20:]}"
+    return str(value)
+
+
+def loaded(value: Any) -> Any:
+    """A JSON cell from either driver as Python values."""
+    return json.loads(value) if isinstance(value, str | bytes) else value
+
+
+def _plain_for_sqlite(value: Any) -> Any:
+    if isinstance(value, uuid.UUID):
+        return value.hex
+    return json.dumps([each.hex for each in value]) if isinstance(value, list) else value
+
+
+def _run_on_sqlite(driver: Any, sql: str, parameters: dict[str, Any]) -> Any:
+    return driver.execute(sql, parameters).fetchall()
+
+
+def _run_on_postgresql(driver: Any, sql: str, parameters: dict[str, Any]) -> Any:
+    with driver.cursor(binary=True) as cursor:
+        return cursor.execute(sql, parameters, prepare=True).fetchall()
+
+
+_PLAIN = {"sqlite": _plain_for_sqlite, "postgresql": lambda value: value}
+_RUN = {"sqlite": _run_on_sqlite, "postgresql": _run_on_postgresql}

@@ -9,7 +9,7 @@ from typing import ClassVar
 class Problem(Exception):
     """Something went wrong."""
 
-    status: ClassVar[int] = 400
+    status = 400
     exit_code: ClassVar[int] = 1
     headers: dict[str, str]
 
@@ -35,6 +35,18 @@ class Problem(Exception):
 
 class BadRequest(Problem):
     """The request has a part this server cannot take."""
+
+
+class BadValue(BadRequest):
+    """A parameter has a value this server cannot take."""
+
+
+class Refused(Problem):
+    """The request could not be taken."""
+
+    def __init__(self, detail: str | None, *, status: int) -> None:
+        super().__init__(detail)
+        self.status = status
 
 
 class Unauthorized(Problem):

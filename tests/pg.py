@@ -89,8 +89,12 @@ def _initialise(binaries: Path, root: Path, run: dict[str, Any]) -> None:
     command = [binaries / "initdb", "-D", root / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8"]
     subprocess.run(
         [*command, "--no-sync", "--no-instructions"],
-        check=True, stdout=subprocess.DEVNULL, env=_environment(root), cwd="/", **run,
-    )  # fmt: skip
+        check=True,
+        stdout=subprocess.DEVNULL,
+        env=_environment(root),
+        cwd="/",
+        **run,
+    )
 
 
 def _start(binaries: Path, root: Path, port: int, run: dict[str, Any]) -> subprocess.Popen[bytes]:

@@ -35,10 +35,16 @@ def note(
     start, end = window or (None, None)
     session.add(
         Change(
-            utility_id=utility_id, usage_point_id=usage_point_id, entity=entity, entity_id=entity_id,
-            verb=verb, at=clock.seconds(), starts_at=start, ends_at=end,
+            utility_id=utility_id,
+            usage_point_id=usage_point_id,
+            entity=entity,
+            entity_id=entity_id,
+            verb=verb,
+            at=clock.seconds(),
+            starts_at=start,
+            ends_at=end,
         )
-    )  # fmt: skip
+    )
 
 
 def number(session: Session, *, most: int = 10_000) -> int:

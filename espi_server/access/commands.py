@@ -1,0 +1,155 @@
+"""`espi-server authorize` and `espi-server token …`."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import uuid
+from datetime import date, datetime, time
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import click
+from sqlalchemy.orm import Session
+
+from espi_server.access import applications, grants, tokens
+from espi_server.access.addresses import resource_base
+from espi_server.accounts import utilities
+from espi_server.accounts.models import Utility
+from espi_server.errors import Usage
+from espi_server.espi import paths
+from espi_server.settings import Settings
+from espi_server.shell import opened, tell
+
+MACHINES = ("client", "registration", "upload", "custodian")
+
+
+@click.command()
+@click.option("--utility", "code", required=True, help="Whose customer it is.")
+@click.option("--application", required=True, help="The company's application; created if it is new.")
+@click.option("--scope", required=True, help='What is shared, such as "FB=4_5_15;HistoryLength=34128000".')
+@click.option("--customer", help="The utility's reference of the customer.")
+@click.option("--usage-point", "usage_points", multiple=True, type=click.UUID, help="Repeatable.")
+@click.option("--all", "whole", is_flag=True, help="Every usage point the utility has now.")
+@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="Last day, in the utility's time zone.")
+@click.option("--lifetime", type=click.IntRange(60), help="Seconds the access token lives; default an hour.")
+@click.option("--json", "as_json", is_flag=True, help="The token answer as JSON.")
+def authorize(
+    code: str,
+    application: str,
+    scope: str,
+    customer: str | None,
+    usage_points: tuple[uuid.UUID, ...],
+    whole: bool,
+    until: datetime | None,
+    lifetime: int | None,
+    as_json: bool,
+) -> None:
+    """Record an authorization a customer gave outside this server (FB_40), and print its tokens.
+
+    \b
+    Example:  espi-server authorize --utility north --application "SunWise Home" \\
+                  --scope "FB=4_5_15" --customer C-1001
+    """
+    if sum((customer is not None, bool(usage_points), whole)) != 1:
+        raise Usage("Say whose data: one of --customer REF, --usage-point UUID (repeatable) or --all.")
+    settings = Settings.load()
+    with opened(settings) as database, database.writing() as session:
+        utility = utilities.find(session, code)
+        granted = grants.authorize(
+            session,
+            utility,
+            _chosen(session, utility, customer, usage_points),
+            application=application,
+            scope=scope,
+            until=_end_of_day(until, utility),
+            by=_who(),
+        )
+        answer = grants.token_answer(
+            session, utility, granted, installation=settings.base_url, lifetime=lifetime, by=_who()
+        )
+    _print(answer, as_json)
+
+
+@click.group()
+def token() -> None:
+    """Tokens for machines."""
+
+
+@token.command()
+@click.option("--utility", "code", required=True)
+@click.option("--kind", required=True, type=click.Choice(MACHINES))
+@click.option("--application", help="The application it is for; not needed for upload and custodian tokens.")
+@click.option("--scope", default="", help="For client tokens, such as FB=34_35.")
+@click.option("--lifetime", type=click.IntRange(60), help="Seconds it lives.")
+@click.option("--json", "as_json", is_flag=True, help="The answer as JSON.")
+def add(
+    code: str, kind: str, application: str | None, scope: str, lifetime: int | None, as_json: bool
+) -> None:
+    """Issue a token for a machine. It is shown once.
+
+    \b
+    Example:  espi-server token add --utility north --kind custodian
+    """
+    if application is None and kind in ("client", "registration"):
+        raise Usage(f"A {kind} token belongs to an application: give --application NAME.")
+    settings = Settings.load()
+    with opened(settings) as database, database.writing() as session:
+        utility = utilities.find(session, code)
+        client = applications.find(session, utility, application) if application else None
+        issued = tokens.issue(
+            session, kind, utility.id, application=client, scope=scope, lifetime=lifetime, issued_by=_who()
+        )
+        answer = _machine_answer(settings, utility, kind, issued, scope, lifetime)
+        if kind == "registration" and client:
+            base = resource_base(utility.base_url, utility.code, settings.base_url)
+            answer["resourceURI"] = paths.application_information(base, str(client.id))
+    _print(answer, as_json)
+
+
+def _machine_answer(
+    settings: Settings, utility: Utility, kind: str, issued: str, scope: str, lifetime: int | None
+) -> dict[str, Any]:
+    base = resource_base(utility.base_url, utility.code, settings.base_url)
+    answer = {
+        "access_token": issued,
+        "token_type": "Bearer",
+        "expires_in": lifetime or tokens.LIFETIMES[kind],
+    }
+    if kind == "client":
+        # PG&E's name for it, which its clients look for.
+        answer |= {"client_access_token": issued, "authorizationURI": paths.authorizations(base)}
+    return answer | {"scope": scope, "resourceURI": base}
+
+
+def _chosen(
+    session: Session, utility: Utility, customer: str | None, usage_points: tuple[uuid.UUID, ...]
+) -> grants.Chosen:
+    if customer is not None:
+        return grants.of_customer(session, utility, customer)
+    return (
+        grants.of_usage_points(session, utility, usage_points)
+        if usage_points
+        else grants.of_utility(session, utility)
+    )
+
+
+def _end_of_day(until: datetime | None, utility: Utility) -> int | None:
+    """The moment the last day is over at the utility."""
+    if until is None:
+        return None
+    day = date.fromordinal(until.date().toordinal() + 1)
+    return int(datetime.combine(day, time(), ZoneInfo(utility.timezone)).timestamp())
+
+
+def _who() -> str:
+    return f"operator:{getpass.getuser()}"
+
+
+def _print(answer: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(answer, indent=2))
+        return
+    for name, value in answer.items():
+        click.echo(f"{name}: {value}")
+    tell("These tokens are shown once; only their digests are kept.")

@@ -1,0 +1,261 @@
+"""Giving access and ending it.
+
+An operator records here what a customer agreed to on paper or by telephone (FB_40). One function ends grants,
+whoever asks.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from espi_server import clock
+from espi_server.access import tokens
+from espi_server.access.addresses import resource_base
+from espi_server.access.applications import find_or_create
+from espi_server.access.models import (
+    Application,
+    Authorization,
+    AuthorizationAgreement,
+    AuthorizationUsagePoint,
+    Token,
+    TokenFamily,
+)
+from espi_server.accounts.models import Customer, ServiceAgreement, Utility
+from espi_server.energy import changes
+from espi_server.energy.models import UsagePoint
+from espi_server.errors import BadRequest, NotFound
+from espi_server.espi import paths
+from espi_server.espi.rights import Rights
+from espi_server.espi.scope import Scope, ScopeError
+from espi_server.espi.tables import DataClass
+from espi_server.notify import outbox
+
+YEAR = 365 * tokens.DAY
+NEVER_SHAREABLE = "wholesale"
+
+
+class CannotAuthorize(BadRequest):
+    """This authorization cannot be recorded."""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Whose data an authorization opens: the usage points, and the customer they belong to, if one."""
+
+    customer: Customer | None
+    usage_points: Sequence[UsagePoint]
+
+
+def of_customer(session: Session, utility: Utility, reference: str) -> Chosen:
+    """All usage points of the customer the utility calls `reference`."""
+    customer = session.scalar(
+        select(Customer).where(Customer.utility_id == utility.id, Customer.reference == reference)
+    )
+    if customer is None:
+        raise NotFound(
+            f"{utility.name} has no customer {reference!r}. Import their data with --customer first."
+        )
+    return Chosen(customer, _usage_points(session, UsagePoint.customer_id == customer.id))
+
+
+def of_usage_points(session: Session, utility: Utility, ids: Sequence[uuid.UUID]) -> Chosen:
+    """These usage points; they must belong to one customer, or all to none."""
+    found = _usage_points(session, UsagePoint.utility_id == utility.id, UsagePoint.id.in_(ids))
+    missing = set(ids) - {each.id for each in found}
+    if missing:
+        raise NotFound(f"{utility.name} has no usage point {', '.join(sorted(map(str, missing)))}.")
+    owners = {each.customer_id for each in found}
+    if len(owners) > 1:
+        raise CannotAuthorize("These usage points belong to different customers; authorize each by itself.")
+    owner = owners.pop() if owners else None
+    return Chosen(session.get(Customer, owner) if owner else None, found)
+
+
+def of_utility(session: Session, utility: Utility) -> Chosen:
+    """Every usage point the utility has now, with or without a customer."""
+    return Chosen(None, _usage_points(session, UsagePoint.utility_id == utility.id))
+
+
+def authorize(
+    session: Session,
+    utility: Utility,
+    chosen: Chosen,
+    *,
+    application: str,
+    scope: str,
+    until: int | None = None,
+    by: str,
+) -> Authorization:
+    """An operator's authorization; it replaces a live one of the same company for the same customer.
+
+    Without HistoryLength in the scope all history is open; without `until` (epoch seconds) it lasts a year.
+    Enable Rate Change is never granted this way: the customer herself must ask for it.
+    """
+    granted = _readable(scope)
+    shareable = _shareable(session, chosen)
+    now = clock.seconds()
+    if until is not None and until <= now:
+        raise CannotAuthorize("The end of an authorization lies in the future.")
+    client = find_or_create(session, utility, application, by=by)
+    _replace_live(session, utility, client, chosen.customer)
+    authorization = Authorization(
+        id=uuid.uuid4(),
+        utility_id=utility.id,
+        application_id=client.id,
+        customer_id=chosen.customer.id if chosen.customer else None,
+        scope=str(granted),
+        bulk_id=granted.bulk,
+        history_from=None if granted.history_length is None else now - granted.history_length,
+        starts_at=now,
+        ends_at=now + YEAR if until is None else until,
+        identified={"when": now, "method": "operator", "by": by},
+        created_by=by,
+        created_at=now,
+        updated_at=now,
+    )
+    session.add(authorization)
+    session.flush()
+    _open(session, authorization, shareable)
+    _tell(session, authorization, "granted")
+    return authorization
+
+
+def end(session: Session, authorization: Authorization, reason: str) -> None:
+    """End an authorization: its tokens are dead at once, the customer and the company are told."""
+    if authorization.ended_at is not None:
+        return
+    now = clock.seconds()
+    authorization.ended_at, authorization.ended_reason, authorization.updated_at = now, reason, now
+    authorization.version += 1
+    for row in (Token, TokenFamily):
+        live = (row.authorization_id == authorization.id, row.revoked_at.is_(None))
+        session.execute(update(row).where(*live).values(revoked_at=now, revoked_reason=reason))
+    _tell(session, authorization, "ended")
+
+
+def token_answer(
+    session: Session,
+    utility: Utility,
+    authorization: Authorization,
+    *,
+    installation: str,
+    lifetime: int | None = None,
+    by: str,
+) -> dict[str, Any]:
+    """What the token endpoint says for an authorization (ESPI, RFC 6749 5.1), with new tokens."""
+    application = session.get_one(Application, authorization.application_id)
+    family = TokenFamily(id=uuid.uuid4(), authorization_id=authorization.id, created_at=clock.seconds())
+    session.add(family)
+    session.flush()
+    lifetime = lifetime or tokens.LIFETIMES["access"]
+    common = {
+        "application": application,
+        "authorization": authorization,
+        "scope": authorization.scope,
+        "family_id": family.id,
+        "issued_by": by,
+    }
+    until_end = authorization.ends_at - clock.seconds()
+    base = resource_base(utility.base_url, utility.code, installation)
+    return {
+        "access_token": tokens.issue(
+            session, "access", utility.id, lifetime=min(lifetime, until_end), **common
+        ),
+        "token_type": "Bearer",
+        "expires_in": min(lifetime, until_end),
+        "refresh_token": tokens.issue(session, "refresh", utility.id, lifetime=until_end, **common),
+        "scope": authorization.scope,
+        "resourceURI": paths.batch_subscription(base, str(authorization.id)),
+        "authorizationURI": paths.authorization(base, str(authorization.id)),
+        "customerResourceURI": _customer_resource(base, authorization),
+    }
+
+
+def _customer_resource(base: str, authorization: Authorization) -> str:
+    rights = Rights.of(Scope.parse(authorization.scope))
+    if authorization.customer_id is None or not rights.sees_customer:
+        return ""
+    return paths.batch_retail_customer(base, str(authorization.customer_id))
+
+
+def _readable(scope: str) -> Scope:
+    try:
+        granted = Scope.parse(scope)
+        str(granted)
+    except ScopeError as error:
+        raise CannotAuthorize(f"The scope cannot be used: {error}") from error
+    if DataClass.RATE_CHANGE in granted.terms:
+        raise CannotAuthorize(
+            "Enable Rate Change cannot be granted by an operator; the customer must ask herself."
+        )
+    if not granted.classes:
+        raise CannotAuthorize("The scope opens no data: name function blocks such as FB=4_5_15.")
+    return granted
+
+
+def _usage_points(session: Session, *conditions: Any) -> list[UsagePoint]:
+    return list(session.scalars(select(UsagePoint).where(*conditions).order_by(UsagePoint.id)))
+
+
+def _shareable(session: Session, chosen: Chosen) -> list[UsagePoint]:
+    """The chosen usage points without those of wholesale agreements, which are never shared."""
+    wholesale = set(
+        session.scalars(
+            select(ServiceAgreement.id).where(
+                ServiceAgreement.customer_class == NEVER_SHAREABLE,
+                ServiceAgreement.id.in_(
+                    {each.agreement_id for each in chosen.usage_points if each.agreement_id}
+                ),
+            )
+        )
+    )
+    shareable = [each for each in chosen.usage_points if each.agreement_id not in wholesale]
+    if not shareable:
+        raise CannotAuthorize(
+            "There is no usage point to share yet. Import data first: `espi-server import`."
+        )
+    return shareable
+
+
+def _replace_live(session: Session, utility: Utility, client: Application, customer: Customer | None) -> None:
+    live = select(Authorization).where(
+        Authorization.utility_id == utility.id,
+        Authorization.application_id == client.id,
+        Authorization.customer_id == customer.id if customer else Authorization.customer_id.is_(None),
+        Authorization.ended_at.is_(None),
+    )
+    for earlier in session.scalars(live):
+        end(session, earlier, "replaced")
+    session.flush()
+
+
+def _open(session: Session, authorization: Authorization, usage_points: Sequence[UsagePoint]) -> None:
+    session.execute(
+        delete(AuthorizationUsagePoint).where(AuthorizationUsagePoint.authorization_id == authorization.id)
+    )
+    session.add_all(
+        AuthorizationUsagePoint(authorization_id=authorization.id, usage_point_id=each.id)
+        for each in usage_points
+    )
+    agreements = {each.agreement_id for each in usage_points if each.agreement_id}
+    session.add_all(
+        AuthorizationAgreement(authorization_id=authorization.id, agreement_id=each) for each in agreements
+    )
+
+
+def _tell(session: Session, authorization: Authorization, verb: str) -> None:
+    changes.note(session, authorization.utility_id, "Authorization", authorization.id, verb)
+    if authorization.customer_id is not None:
+        outbox.put(
+            session,
+            authorization.utility_id,
+            f"authorization.{verb}",
+            recipient=f"customer:{authorization.customer_id}",
+            payload={"authorization": str(authorization.id)},
+        )

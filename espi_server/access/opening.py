@@ -1,0 +1,89 @@
+"""What a token opens, as SQL: pairs of subscription and usage point that the energy room joins to its rows.
+
+`energy` may not know about authorizations, so it is handed a selectable. Each names only what is live at `:now`;
+a row that ends in mid-download is missing from the next page, and the feed notices.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from sqlalchemy import Select, bindparam, literal, null, select
+from sqlalchemy.types import BigInteger, Text, Uuid
+
+from espi_server.access.models import Application, Authorization, AuthorizationUsagePoint, Token, TokenFamily
+from espi_server.db import NIL
+from espi_server.energy.find import Opening
+from espi_server.energy.models import UsagePoint
+
+PRODUCTION = 2  # DataCustodianApplicationStatus: the only one that may read
+
+
+def live_token() -> Any:
+    """True while the token `:digest` may be used at `:now`."""
+    now = bindparam("now", type_=BigInteger)
+    alive = (
+        select(Token.digest)
+        .outerjoin(Application, Application.id == Token.application_id)
+        .outerjoin(TokenFamily, TokenFamily.id == Token.family_id)
+        .where(Token.digest == bindparam("digest"), Token.revoked_at.is_(None), Token.expires_at > now)
+        .where((Application.id.is_(None)) | (Application.status == PRODUCTION))
+        .where(TokenFamily.revoked_at.is_(None))
+    )
+    return alive.exists()
+
+
+def _authorized() -> Select[Any]:
+    now = bindparam("now", type_=BigInteger)
+    return (
+        select(
+            Authorization.id.label("subscription"),
+            Authorization.scope.label("scope"),
+            Authorization.history_from.label("history_from"),
+            AuthorizationUsagePoint.usage_point_id.label("usage_point_id"),
+        )
+        .join(AuthorizationUsagePoint, AuthorizationUsagePoint.authorization_id == Authorization.id)
+        .where(Authorization.ended_at.is_(None), Authorization.starts_at <= now, Authorization.ends_at > now)
+        .where(live_token())
+    )
+
+
+def subscription(authorization_id: uuid.UUID) -> Opening:
+    """The usage points of one authorization."""
+    members = _authorized().where(Authorization.id == bindparam("authorization", type_=Uuid))
+    return Opening("subscription", members, {"authorization": authorization_id})
+
+
+def bulk(application_id: uuid.UUID, bulk_id: str) -> Opening:
+    """The usage points of all authorizations of an application whose scope names this `BR=`."""
+    members = _authorized().where(
+        Authorization.application_id == bindparam("application", type_=Uuid),
+        Authorization.bulk_id == bindparam("bulk", type_=Text),
+    )
+    return Opening("bulk", members, {"application": application_id, "bulk": bulk_id})
+
+
+def _whole(condition: Any) -> Select[Any]:
+    return select(
+        literal(NIL, Uuid).label("subscription"),
+        null().cast(Text).label("scope"),
+        null().cast(BigInteger).label("history_from"),
+        UsagePoint.id.label("usage_point_id"),
+    ).where(condition, live_token())
+
+
+def utility(utility_id: uuid.UUID) -> Opening:
+    """Every usage point of a utility, without limits: for custodian tokens."""
+    return Opening(
+        "utility", _whole(UsagePoint.utility_id == bindparam("utility", type_=Uuid)), {"utility": utility_id}
+    )
+
+
+def customer(customer_id: uuid.UUID) -> Opening:
+    """Every usage point of one customer, without limits: for custodian and upload tokens."""
+    return Opening(
+        "customer",
+        _whole(UsagePoint.customer_id == bindparam("customer", type_=Uuid)),
+        {"customer": customer_id},
+    )

@@ -1,0 +1,86 @@
+"""`espi-server utility …`."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from espi_server.accounts import utilities
+from espi_server.accounts.models import PROFILES, UTILITY_KINDS, Utility
+from espi_server.shell import opened
+
+
+@click.group()
+def utility() -> None:
+    """The utilities served here."""
+
+
+@utility.command()
+@click.argument("code")
+@click.option("--name", required=True, help="What people call it.")
+@click.option("--timezone", required=True, help="IANA name, such as America/Los_Angeles.")
+@click.option("--kind", default="iou", show_default=True, type=click.Choice(UTILITY_KINDS))
+@click.option(
+    "--role", "roles", multiple=True, type=click.Choice(["udc", "lse"]), help="Repeatable; default both."
+)
+@click.option("--state", "states", multiple=True, help="Repeatable.")
+@click.option("--commodity", "commodities", multiple=True, help="Repeatable; default electricity.")
+@click.option("--currency", default="USD", show_default=True)
+@click.option("--base-url", help="Its own public address, if it has one.")
+@click.option(
+    "--profile",
+    default="self",
+    show_default=True,
+    type=click.Choice(PROFILES),
+    help="Which key of its files names a usage point.",
+)
+def add(
+    code: str,
+    name: str,
+    timezone: str,
+    kind: str,
+    roles: tuple[str, ...],
+    states: tuple[str, ...],
+    commodities: tuple[str, ...],
+    currency: str,
+    base_url: str | None,
+    profile: str,
+) -> None:
+    """Add a utility.
+
+    \b
+    Example:  espi-server utility add north --name "North Electric" --timezone America/Los_Angeles
+    """
+    with opened() as database, database.writing() as session:
+        added = utilities.add(
+            session,
+            code,
+            name=name,
+            timezone=timezone,
+            kind=kind,
+            roles=roles or ("udc", "lse"),
+            states=states,
+            commodities=commodities or ("electricity",),
+            currency=currency,
+            base_url=base_url,
+            profile=profile,
+        )
+    click.echo(f"Added {added.code}: {added.name}.")
+
+
+@utility.command("list")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+def list_command(as_json: bool) -> None:
+    """List the utilities."""
+    with opened() as database, database.reading() as session:
+        found = [_described(each) for each in utilities.every(session)]
+    if as_json:
+        click.echo(json.dumps({"schema_version": 1, "utilities": found}, indent=2))
+    for each in () if as_json else found:
+        click.echo(f"{each['code']:<16} {each['name']}  ({each['kind']}, {each['timezone']})")
+
+
+def _described(each: Utility) -> dict[str, object]:
+    names = ("code", "name", "kind", "timezone", "currency", "commodities", "profile", "base_url")
+    return {name: getattr(each, name) for name in names}

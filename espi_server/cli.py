@@ -1,0 +1,76 @@
+"""The command line: translate, call one subject function, print. Data to stdout, talk to stderr.
+
+Exit codes: 0 done, 1 problems found, 2 usage, 3 unreadable input, 4 not allowed, 5 remote failure, 6 busy,
+70 internal, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import fields
+
+import click
+
+from espi_server import __version__, migrate
+from espi_server.access.commands import authorize, token
+from espi_server.accounts.commands import utility
+from espi_server.errors import Problem
+from espi_server.settings import Settings, declared
+from espi_server.shell import options, tell
+
+
+class Commands(click.Group):
+    """A group that ends every known problem with its message and its exit code."""
+
+    def invoke(self, context: click.Context) -> object:
+        """Run the command; a `Problem` becomes one line on stderr."""
+        try:
+            return super().invoke(context)
+        except Problem as problem:
+            tell(f"{problem.detail}")
+            sys.exit(problem.exit_code)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def main() -> None:
+    """A Green Button Connect My Data server.
+
+    \b
+    Try:  espi-server demo
+    """
+
+
+@main.command("migrate")
+def migrate_command() -> None:
+    """Bring the database to the newest form."""
+    revision = migrate.upgrade(Settings.load().database_url)
+    click.echo(f"The database stands at migration {revision}.")
+
+
+@main.command()
+@click.option("--port", default=8000, show_default=True, help="Where to listen.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="On which address.")
+def serve(port: int, host: str) -> None:
+    """Serve with gunicorn until told to stop.
+
+    \b
+    Example:  espi-server serve --port 8000
+    """
+    settings = Settings.load()
+    arguments = ["gunicorn", "--bind", f"{host}:{port}", *options(settings), "espi_server.app:create_app()"]
+    os.execvp(sys.executable, [sys.executable, "-m", *arguments])  # noqa: S606 - our own interpreter
+
+
+@main.command("settings")
+def settings_command() -> None:
+    """Every setting: its variable, its value now (secrets hidden), and what it means."""
+    now = Settings.load()
+    for (variable, _, help, secret), each in zip(declared(), fields(Settings), strict=True):
+        value = getattr(now, each.name)
+        click.echo(f"{variable}={'(hidden)' if secret and value else value}\n    {help}")
+
+
+for command in (utility, authorize, token):
+    main.add_command(command)

@@ -1,0 +1,282 @@
+"""The queries behind every feed: what there is, how long it will be, and the rows of one page.
+
+Each is a Core statement compiled once and run on the driver's connection (`db.Compiled`). A feed is read in
+keyset pages, each a short read of its own; what may be read is joined in front of every page, so that an
+authorization that ends in mid-download, or a usage point that an import changes, is noticed at the next one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import BigInteger, Select, and_, bindparam, case, func, null, or_, select, tuple_
+from sqlalchemy.types import Uuid
+
+from espi_server.db import NIL, Compiled, among
+from espi_server.energy.models import IntervalBlock, Kind, Resource, UsagePoint
+
+CHUNK = 500  # usage points measured by one statement
+PAGE = 64  # interval block rows read by one statement
+
+_WITH_HISTORY = (Kind.UsageSummary, Kind.ElectricPowerQualitySummary)
+
+
+@dataclass(frozen=True)
+class Opening:
+    """Which usage points a request may read. `members` selects (subscription, scope, history_from, usage_point_id).
+
+    The room that knows about consent makes it. `form` names the shape of the statement, so that it is compiled
+    once; `parameters` fill it.
+    """
+
+    form: str
+    members: Select[Any]
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+
+class Statements:
+    """The compiled statements for one form of opening on one engine."""
+
+    def __init__(self, members: Select[Any], engine: Any) -> None:
+        self.frames = Compiled(_frames(members), engine)
+        self.blocks = Compiled(_blocks(members), engine)
+        self.contents = Compiled(_contents(engine), engine)
+        self.page_resources = Compiled(_page_resources(members, engine), engine)
+        self.page_blocks = Compiled(_page_blocks(members, engine), engine)
+
+
+@lru_cache(maxsize=64)
+def statements(form: str, engine: Any, members: Any = None) -> Statements:
+    """The statements for openings of this form; compiled at first use."""
+    return Statements(members, engine)
+
+
+def _number(name: str) -> Any:
+    return bindparam(name, type_=BigInteger)
+
+
+def _unless(name: str, condition: Any) -> Any:
+    """`condition`, or anything at all where the parameter has no value."""
+    return or_(_number(name).is_(None), condition)
+
+
+def _within(row: Any) -> Any:
+    """An entry's own times lie inside what the query asks for; both ends belong to a range."""
+    return and_(
+        _unless("published_min", row.published >= _number("published_min")),
+        _unless("published_max", row.published <= _number("published_max")),
+        _unless("updated_min", row.updated >= _number("updated_min")),
+        _unless("updated_max", row.updated <= _number("updated_max")),
+    )
+
+
+def _consented(row: Any, member: Any) -> Any:
+    """A summary may be seen if its period begins inside the consented history."""
+    return or_(
+        row.kind.not_in(_WITH_HISTORY),
+        member.history_from.is_(None),
+        row.starts_at >= member.history_from,
+    )
+
+
+def _chunk(members: Select[Any]) -> Any:
+    """The next `:most` members after `:after_subscription, :after_usage_point`, in feed order."""
+    every = members.subquery("every")
+    after = tuple_(bindparam("after_subscription", type_=Uuid), bindparam("after_usage_point", type_=Uuid))
+    return (
+        select(every)
+        .where(
+            tuple_(every.c.subscription, every.c.usage_point_id) > after,
+            or_(
+                bindparam("only", type_=Uuid).is_(None),
+                every.c.usage_point_id == bindparam("only", type_=Uuid),
+            ),
+        )
+        .order_by(every.c.subscription, every.c.usage_point_id)
+        .limit(_number("most"))
+        .subquery("member")
+    )
+
+
+def _frames(members: Select[Any]) -> Select[Any]:
+    """Per usage point, kind and shape of links: how many entries, and how many bytes of content."""
+    member = _chunk(members).c
+    size = func.length(Resource.xml)
+    hit = case((_within(Resource), 1), else_=0)
+    chosen = and_(
+        Resource.usage_point_id == UsagePoint.id,
+        or_(Resource.kind < Kind.IntervalBlock, and_(_within(Resource), _consented(Resource, member))),
+    )
+    keys = (
+        member.subscription,
+        member.usage_point_id,
+        member.scope,
+        member.history_from,
+        UsagePoint.version,
+        Resource.kind,
+        Resource.shape,
+        Resource.reference_id,
+    )
+    return (
+        select(
+            *keys,
+            func.count(Resource.id),
+            func.coalesce(func.sum(size), 0).cast(BigInteger),
+            func.coalesce(func.max(size), 0),
+            func.coalesce(func.sum(hit), 0).cast(BigInteger),
+            func.max(Resource.updated),
+        )
+        .select_from(member.subscription.table)
+        .join(UsagePoint, UsagePoint.id == member.usage_point_id)
+        .outerjoin(Resource, chosen)
+        .group_by(*keys)
+        .order_by(member.subscription, member.usage_point_id, Resource.kind)
+    )
+
+
+def _asked_for(member: Any) -> Any:
+    """Rows with at least one reading inside the window and the consented history, as far as a row can tell."""
+    return and_(
+        _unless("after", IntervalBlock.ends_at >= _number("after")),
+        _unless("before", IntervalBlock.first_at < _number("before")),
+        _unless("updated_min", IntervalBlock.updated >= _number("updated_min")),
+        or_(member.history_from.is_(None), IntervalBlock.ends_at > member.history_from),
+        or_(
+            bindparam("meter_reading", type_=Uuid).is_(None),
+            IntervalBlock.meter_reading_id == bindparam("meter_reading", type_=Uuid),
+        ),
+    )
+
+
+def _blocks(members: Select[Any]) -> Select[Any]:
+    """What each block row will contribute; with its index where only a part of it is asked for."""
+    member = _chunk(members).c
+    clipped = IntervalBlock.first_at < member.history_from
+    edge = or_(
+        clipped,
+        IntervalBlock.first_at < _number("after"),
+        IntervalBlock.ends_at > _number("before"),
+        _number("updated_min").is_not(None),
+        _number("updated_max").is_not(None),
+    )
+    return (
+        select(
+            member.subscription,
+            member.usage_point_id,
+            member.scope,
+            member.history_from,
+            IntervalBlock.meter_reading_id,
+            IntervalBlock.starts_at,
+            IntervalBlock.cuts,
+            IntervalBlock.months,
+            IntervalBlock.day_digits,
+            IntervalBlock.month_digits,
+            IntervalBlock.size,
+            IntervalBlock.length,
+            IntervalBlock.updated,
+            IntervalBlock.has_cost,
+            IntervalBlock.finest,
+            IntervalBlock.coarse,
+            case((edge, IntervalBlock.day_index), else_=null()),
+            case((edge, IntervalBlock.stamps), else_=null()),
+            case((clipped, IntervalBlock.encoding), else_=null()),
+            case((clipped, IntervalBlock.packed), else_=null()),
+            case((clipped, IntervalBlock.extra), else_=null()),
+        )
+        .select_from(member.subscription.table)
+        .join(IntervalBlock, IntervalBlock.usage_point_id == member.usage_point_id)
+        .where(_asked_for(member))
+        .order_by(
+            member.subscription,
+            member.usage_point_id,
+            IntervalBlock.meter_reading_id,
+            IntervalBlock.starts_at,
+        )
+    )
+
+
+def _contents(engine: Any) -> Any:
+    """Whole rows: the utility-wide ones named by `:ids`, and every one below `:usage_points`."""
+    columns = _resource_columns()
+    shared = select(*columns).where(
+        Resource.usage_point_id == NIL, Resource.kind < Kind.UsagePoint, among(Resource.id, "ids", engine)
+    )
+    below = select(*columns).where(
+        among(Resource.usage_point_id, "usage_points", engine),
+        or_(Resource.kind < Kind.IntervalBlock, _within(Resource)),
+    )
+    return shared.union_all(below)
+
+
+def _resource_columns() -> tuple[Any, ...]:
+    return (
+        Resource.usage_point_id,
+        Resource.kind,
+        Resource.id,
+        Resource.related,
+        Resource.starts_at,
+        Resource.published,
+        Resource.updated,
+        Resource.content,
+        Resource.xml,
+    )
+
+
+def _group(members: Select[Any], engine: Any) -> Any:
+    """The members among `:usage_points` that are still live."""
+    every = members.subquery("every")
+    return select(every).where(among(every.c.usage_point_id, "usage_points", engine)).subquery("member")
+
+
+def _page_resources(members: Select[Any], engine: Any) -> Select[Any]:
+    """The small resources of a group of usage points, each row with its usage point's version now."""
+    member = _group(members, engine).c
+    chosen = or_(Resource.kind < Kind.IntervalBlock, and_(_within(Resource), _consented(Resource, member)))
+    return (
+        select(member.subscription, UsagePoint.version, *_resource_columns())
+        .select_from(member.subscription.table)
+        .join(UsagePoint, UsagePoint.id == member.usage_point_id)
+        .join(Resource, Resource.usage_point_id == UsagePoint.id)
+        .where(chosen)
+        .order_by(member.subscription, member.usage_point_id, Resource.kind, Resource.starts_at, Resource.id)
+    )
+
+
+def _page_blocks(members: Select[Any], engine: Any) -> Select[Any]:
+    """The next block rows of a group after `:meter_reading_after, :starts_after`, with what rendering needs."""
+    member = _group(members, engine).c
+    rendered = or_(_number("rendered") == 1, IntervalBlock.first_at < member.history_from)
+    after = tuple_(bindparam("meter_reading_after", type_=Uuid), _number("starts_after"))
+    return (
+        select(
+            member.subscription,
+            UsagePoint.version,
+            member.usage_point_id,
+            member.scope,
+            member.history_from,
+            IntervalBlock.meter_reading_id,
+            IntervalBlock.starts_at,
+            IntervalBlock.coarse,
+            IntervalBlock.has_cost,
+            IntervalBlock.finest,
+            IntervalBlock.stamps,
+            IntervalBlock.day_index,
+            case((_number("rendered") == 1, null()), else_=IntervalBlock.body),
+            case((rendered, IntervalBlock.encoding), else_=null()),
+            case((rendered, IntervalBlock.packed), else_=null()),
+            case((rendered, IntervalBlock.extra), else_=null()),
+        )
+        .select_from(member.subscription.table)
+        .join(UsagePoint, UsagePoint.id == member.usage_point_id)
+        .join(IntervalBlock, IntervalBlock.usage_point_id == UsagePoint.id)
+        .where(tuple_(IntervalBlock.meter_reading_id, IntervalBlock.starts_at) > after, _asked_for(member))
+        .order_by(
+            member.subscription,
+            member.usage_point_id,
+            IntervalBlock.meter_reading_id,
+            IntervalBlock.starts_at,
+        )
+        .limit(PAGE)
+    )

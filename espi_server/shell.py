@@ -1,0 +1,49 @@
+"""What the commands share: telling people things, opening the database, starting the server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from espi_server import migrate
+from espi_server.db import Database
+from espi_server.errors import Unavailable
+from espi_server.settings import Settings
+
+
+def tell(message: str) -> None:
+    """A line for the person at the terminal; data go to stdout instead."""
+    click.echo(message, err=True)
+
+
+@contextmanager
+def opened(settings: Settings | None = None) -> Iterator[Database]:
+    """The installation's database, if it is there and stands at the newest migration."""
+    settings = settings or Settings.load()
+    database = Database(settings.database_url)
+    try:
+        if migrate.current(database.engine) != migrate.newest():
+            raise Unavailable("The database is not at the newest migration. Run `espi-server migrate` first.")
+        yield database
+    finally:
+        database.close()
+
+
+def options(settings: Settings) -> list[str]:
+    """gunicorn's arguments for these settings; `gunicorn.conf.py` holds the same for those who start it bare."""
+    return [
+        "--worker-class",
+        "gthread",
+        "--workers",
+        str(settings.workers),
+        "--threads",
+        str(settings.threads),
+        "--timeout",
+        "120",
+        "--graceful-timeout",
+        "30",
+        "--keep-alive",
+        "15",
+    ]
