@@ -1,0 +1,105 @@
+"""Coarser readings out of finer ones, for a scope whose IntervalDuration promises never to be finer."""
+
+from datetime import tzinfo
+
+import numpy as np
+
+from espi_server.espi.readings.columns import MISSING, MIXED_QUALITY, Column, Mask, Readings
+from espi_server.espi.readings.cuts import By, starts_between
+
+DAY = 86_400
+QUESTIONABLE = 10
+
+
+def summed(readings: Readings, seconds: int, zone: tzinfo) -> Readings:
+    """Readings of at least `seconds` each: those already that long as they are, finer ones summed.
+
+    Sums stand on local time. Up to a day the grid counts from local midnight in the next step that divides a day,
+    and what a day of 23 or 25 hours leaves over belongs to its last step; up to a month it is the local month,
+    beyond that the local year. A sum's interval is its whole step. Its quality is that of its readings, 13 (mixed)
+    if they differ, 10 (questionable) if they do not fill the step or one has no value. Cost is summed where every
+    reading has one; tou, tier and cpp stay where all agree. Only delta data may be summed: the caller knows.
+    """
+    if not len(readings) or (readings.duration >= _shortest(seconds)).all():
+        return readings
+    grid = _grid(readings, seconds, zone)
+    step = np.searchsorted(grid, readings.start, "right") - 1
+    firsts = np.flatnonzero(np.diff(step, prepend=-1))
+    start, end = grid[step[firsts]], grid[step[firsts] + 1]
+    end = np.maximum(end, np.maximum.reduceat(readings.end, firsts))
+    return Readings.of(
+        start,
+        end - start,
+        value=_sums(readings.value, firsts),
+        cost=_complete_sums(readings.cost, firsts),
+        quality=_qualities(readings, firsts, end - start),
+        tou=_where_agreed(readings.tou, firsts),
+        tier=_where_agreed(readings.tier, firsts),
+        cpp=_where_agreed(readings.cpp, firsts),
+    )
+
+
+def _shortest(seconds: int) -> int:
+    """What passes for a step of `seconds`: a local day may have 23 hours, a month 28 days, a year 365."""
+    for shortest, longest in ((23 * 3600, DAY), (28 * DAY, 31 * DAY), (365 * DAY, 366 * DAY)):
+        if shortest < seconds <= longest:
+            return shortest
+    return seconds
+
+
+def _grid(readings: Readings, seconds: int, zone: tzinfo) -> Column:
+    """Ascending starts of steps around the readings."""
+    by: By = "day" if seconds <= DAY else "month" if seconds <= 31 * DAY else "year"
+    bounds = np.unique(starts_between(int(readings.start[0]), int(readings.start[-1]), zone, by))
+    if by != "day":
+        return bounds
+    first = np.searchsorted(bounds, readings.start[0], "right") - 1
+    last = np.searchsorted(bounds, readings.start[-1], "right")
+    return _within_days(bounds[first : last + 1], _dividing_a_day(seconds))
+
+
+def _dividing_a_day(seconds: int) -> int:
+    return next(step for step in range(max(seconds, 1), DAY + 1) if DAY % step == 0)
+
+
+def _within_days(days: Column, step: int) -> Column:
+    steps = np.maximum(np.diff(days) // step, 1)
+    number = np.arange(steps.sum()) - np.repeat(np.cumsum(steps) - steps, steps)
+    return np.append(np.repeat(days[:-1], steps) + number * step, days[-1])
+
+
+def _sums(cells: Column | None, firsts: Column) -> Column | None:
+    """Sums of what is there; MISSING where nothing is."""
+    if cells is None:
+        return None
+    there = cells != MISSING
+    sums = np.add.reduceat(np.where(there, cells, 0), firsts)
+    return np.where(np.logical_or.reduceat(there, firsts), sums, MISSING)
+
+
+def _complete_sums(cells: Column | None, firsts: Column) -> Column | None:
+    if cells is None:
+        return None
+    complete = np.logical_and.reduceat(cells != MISSING, firsts)
+    return np.where(complete, np.add.reduceat(np.where(cells == MISSING, 0, cells), firsts), MISSING)
+
+
+def _where_agreed(cells: Column | None, firsts: Column) -> Column | None:
+    return None if cells is None else _agreed(cells, firsts, MISSING)
+
+
+def _agreed(cells: Column, firsts: Column, otherwise: int) -> Column:
+    """The number all cells of a step share, else `otherwise`."""
+    lowest, highest = np.minimum.reduceat(cells, firsts), np.maximum.reduceat(cells, firsts)
+    return np.where(lowest == highest, lowest, otherwise)
+
+
+def _qualities(readings: Readings, firsts: Column, length: Column) -> Column:
+    agreed = _agreed(readings.cells("quality"), firsts, MIXED_QUALITY)
+    return np.where(_filled(readings, firsts, length), agreed, QUESTIONABLE)
+
+
+def _filled(readings: Readings, firsts: Column, length: Column) -> Mask:
+    """Whether readings with a value cover their step."""
+    known = np.where(readings.cells("value") == MISSING, 0, readings.duration)
+    return np.add.reduceat(known, firsts) >= length
