@@ -24,7 +24,7 @@ from lxml import etree
 from .errors import EspiError
 from .fields import Field, Given
 from .pieces import UNDECLARED, Piece, arranged, read_into
-from .raw import Element, attributes, parser
+from .raw import Element, Raw, attributes, parser
 
 ESPI = "http://naesb.org/espi"
 CUSTOMER = "http://naesb.org/espi/customer"
@@ -187,7 +187,7 @@ class Content:
             if name not in cls.by_name:
                 raise EspiError(f"{cls.name} has no element {name!r}. It has: {', '.join(cls.by_name)}.")
             field = cls.by_name[name]
-            instance.__dict__[field.attribute] = _from_json(f"{cls.name}/{name}", field, value)
+            instance.__dict__[field.attribute] = _from_json(cls, field, value)
         return instance
 
     # What is in it
@@ -257,14 +257,19 @@ def _declare(cls: type[Content]) -> None:
     cls.positions = {f"{{{cls.namespace}}}{field.name}": at for at, field in enumerate(cls.fields)}
 
 
-def _from_json(path: str, field: Field, value: Any) -> Any:
+def _from_json(cls: type[Content], field: Field, value: Any) -> Any:
+    path = f"{cls.name}/{field.name}"
     if field.many and not isinstance(value, list):
         raise EspiError(f"{path} must be a list, got {value!r}.")
     try:
-        return [field.from_json(item) for item in value] if field.many else field.from_json(value)
+        values = [field.from_json(item) for item in value] if field.many else [field.from_json(value)]
     except EspiError as error:
         # Deeper errors already name their own path.
         raise error if field.content else EspiError(f"{path} {error}.") from error
+    for item in values:
+        if isinstance(item, Raw) and item.tag != f"{{{cls.namespace}}}{field.name}":
+            raise EspiError(f"{path} must hold an element of its own name, got {item.tag}.")
+    return values if field.many else values[0]
 
 
 @lru_cache(maxsize=1024)

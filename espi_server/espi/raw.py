@@ -72,6 +72,11 @@ class Raw(str):
     def of(cls, element: Element) -> Raw:
         return cls(outer(element, None, {}))
 
+    @property
+    def tag(self) -> str:
+        """Namespace and name of the element, as lxml writes them."""
+        return str(etree.fromstring(self.encode(), parser()).tag)
+
     @classmethod
     def parse(cls, text: str) -> Raw:
         """From somebody's text, read and written anew; EspiError where it is not one plain XML element."""

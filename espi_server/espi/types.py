@@ -149,6 +149,9 @@ class Truth(Simple):
     def text(self, value: Any) -> str:
         return "true" if value else "false"
 
+    def complaint(self, value: Any) -> str | None:
+        return None if isinstance(value, bool) else f"must be {self.wanted}, got {value!r}"
+
 
 class Decimal(Simple):
     """A finite number. The schema's INF and NaN are kept as text and reported, never calculated with."""

@@ -166,6 +166,7 @@ def test_json_holds_the_names_and_integers_of_the_xml():
         ({"billingPeriod": {"start": 1.5}}, "DateTimeInterval/start must be a whole number"),
         ({"costAdditionalDetailLastPeriod": {}}, "must be a list"),
         ({"extension": [{"xml": "<a>"}]}, "not one well-formed XML element"),
+        ({"extension": [{"xml": "<a/>"}]}, "must hold an element of its own name, got a"),
         ({"extension": [{"xml": "<!DOCTYPE a><a/>"}]}, "DOCTYPE is not accepted"),
         (["statusTimeStamp"], "must be an object"),
     ],
