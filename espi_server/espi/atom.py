@@ -15,6 +15,7 @@ from typing import Any
 from .content import Content, kind
 from .errors import EspiError
 from .raw import Element, attributes, escaped, outer, quoted, split
+from .types import BLANKS
 
 ATOM = "http://www.w3.org/2005/Atom"
 MEDIA_TYPE = "application/atom+xml"
@@ -161,7 +162,7 @@ def _shell(element: Element, around: str) -> str:
 
 
 def _shown(text: str | None) -> str:
-    return escaped(text) if text and text.strip(" \t\r\n") else ""
+    return escaped(text) if text and text.strip(BLANKS) else ""
 
 
 def _resource(element: Element) -> str:

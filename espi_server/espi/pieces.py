@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .fields import Field
 from .raw import Element, Raw, escaped
+from .types import BLANKS
 
 if TYPE_CHECKING:
     from .content import Content
@@ -16,8 +17,6 @@ UNDECLARED = "is not declared in ESPI 4.0"
 REPEATED = "stands more than once"
 MISPLACED = "stands after an element it must precede"
 STRAY = "text stands where only elements are expected"
-
-_BLANKS = " \t\r\n"
 
 
 class Piece(NamedTuple):
@@ -48,7 +47,7 @@ def read_into(instance: Content, element: Element) -> tuple[Piece, ...] | None:
 
 
 def _stray(text: str | None) -> list[Piece]:
-    if not text or not text.strip(_BLANKS):
+    if not text or not text.strip(BLANKS):
         return []
     return [Piece(None, raw=escaped(text), note=STRAY, path="text()")]
 

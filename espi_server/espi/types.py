@@ -14,7 +14,10 @@ from typing import Annotated, Any, TypeVar
 from .errors import EspiError
 from .raw import Element, Raw, escaped, plain_text
 
-_WHOLE = re.compile(r"[+-]?[0-9]{1,40}")
+# XML knows four blanks; Python's strip() knows many more, and its int() more digits.
+BLANKS = " \t\r\n"
+_WHOLE = re.compile("[+-]?[0-9]{1,40}")
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -91,7 +94,7 @@ class Uri(Simple):
     wanted = "an address (URI)"
 
     def read(self, text: str) -> Any:
-        return text.strip()
+        return text.strip(BLANKS)
 
 
 class Hex(Simple):
@@ -100,7 +103,7 @@ class Hex(Simple):
     wanted = "an even number of hexadecimal digits"
 
     def read(self, text: str) -> Any:
-        return text.strip()
+        return text.strip(BLANKS)
 
     def complaint(self, value: Any) -> str | None:
         if not isinstance(value, str) or not re.fullmatch("([0-9A-Fa-f]{2})*", value):
@@ -118,7 +121,7 @@ class Whole(Simple):
     wanted = "a whole number"
 
     def read(self, text: str) -> Any:
-        text = text.strip()
+        text = text.strip(BLANKS)
         if not _WHOLE.fullmatch(text):
             raise ValueError(f"must be {self.wanted}, got {text[:40]!r}")
         return int(text)
@@ -142,9 +145,9 @@ class Truth(Simple):
     wanted = "true or false"
 
     def read(self, text: str) -> Any:
-        if text.strip() not in _TRUTH:
+        if text.strip(BLANKS) not in _TRUTH:
             raise ValueError(f"must be {self.wanted}, got {text[:40]!r}")
-        return _TRUTH[text.strip()]
+        return _TRUTH[text.strip(BLANKS)]
 
     def text(self, value: Any) -> str:
         return "true" if value else "false"
@@ -160,10 +163,10 @@ class Decimal(Simple):
     wanted = "a finite number"
 
     def read(self, text: str) -> Any:
-        number = float(text)
-        if not math.isfinite(number) or "_" in text:
+        text = text.strip(BLANKS)
+        if not _NUMBER.fullmatch(text) or not math.isfinite(float(text)):
             raise ValueError(f"must be {self.wanted}, got {text[:40]!r}")
-        return number
+        return float(text)
 
     def text(self, value: Any) -> str:
         return repr(float(value))
