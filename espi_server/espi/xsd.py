@@ -16,19 +16,19 @@ from lxml import etree
 
 from . import atom_xsd, customer_codes, types
 from .codes import ParticipationCategoryMPM
-from .content import CUSTOMER, ESPI, Content, declared
+from .content import CUSTOMER, ESPI, SST, Content, declared
 from .fields import Field
 from .raw import escaped, quoted
 from .types import Choice, Simple, SimpleContent, simple
 
 FOLDER = Path(__file__).resolve().parents[2] / "schemas"
-NAMESPACES = {"espi.xsd": ESPI, "customer.xsd": CUSTOMER}
+NAMESPACES = {"espi.xsd": ESPI, "customer.xsd": CUSTOMER, "sst.xsd": SST}
 
 # Types the published schemas have without using them.
-_SPARE_IN_BOTH = (types.HexBinary128, types.HexBinary8, types.UInt8, types.UInt48, types.UUIDType)
+_SPARE_IN_ALL = (types.HexBinary128, types.HexBinary8, types.UInt8, types.UInt48, types.UUIDType)
 _SPARE: dict[str, tuple[Any, ...]] = {
-    ESPI: (*_SPARE_IN_BOTH, types.String16, ParticipationCategoryMPM),
-    CUSTOMER: (*_SPARE_IN_BOTH, customer_codes.RevenueKind, customer_codes.ServiceKind),
+    ESPI: (*_SPARE_IN_ALL, types.String16, ParticipationCategoryMPM),
+    CUSTOMER: (*_SPARE_IN_ALL, customer_codes.RevenueKind, customer_codes.ServiceKind),
 }
 
 
@@ -56,7 +56,7 @@ def schema(namespace: str, *, published: bool = False) -> str:
         '<?xml version="1.0" encoding="UTF-8"?>',
         "<!-- Made by python -m espi_server.espi.xsd from the declarations. Change those, then run it. -->",
         f'<xs:schema xmlns="{namespace}" xmlns:xs="http://www.w3.org/2001/XMLSchema"',
-        f'           targetNamespace="{namespace}" elementFormDefault="qualified" version="4.0">',
+        f'           targetNamespace="{namespace}" elementFormDefault="qualified">',
         '  <xs:import namespace="http://www.w3.org/2005/Atom" schemaLocation="atom.xsd"/>',
     ]
     lines += [
@@ -73,18 +73,18 @@ def schema(namespace: str, *, published: bool = False) -> str:
 
 @cache
 def validator() -> etree.XMLSchema:
-    """One schema for whole documents of either side, made from the declarations, without a network.
+    """One schema for whole documents of any kind, made from the declarations, without a network.
 
     It keeps its last errors in itself, so threads that want to read them need a lock or a copy each.
     """
     with TemporaryDirectory() as name:
         folder = Path(name)
         write(folder)
-        (folder / "both.xsd").write_text(_BOTH, encoding="utf-8")
-        return etree.XMLSchema(file=str(folder / "both.xsd"))
+        (folder / "all.xsd").write_text(_ALL, encoding="utf-8")
+        return etree.XMLSchema(file=str(folder / "all.xsd"))
 
 
-_BOTH = (
+_ALL = (
     '<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema">'
     + "".join(f'<xs:import namespace="{uri}" schemaLocation="{name}"/>' for name, uri in NAMESPACES.items())
     + "</xs:schema>"
@@ -94,7 +94,7 @@ _BOTH = (
 def _simple_types(kinds: list[type[Content]], namespace: str) -> set[Simple]:
     """Every simple type of this namespace that is used, rests on another, or stands there unused."""
     waiting = [field.leaf for kind in kinds for field in kind.own if field.content is None]
-    waiting += [simple(item) for item in _SPARE[namespace]]
+    waiting += [simple(item) for item in _SPARE.get(namespace, ())]
     found: set[Simple] = set()
     while waiting:
         item = waiting.pop()
