@@ -146,7 +146,8 @@ class IntervalBlock(Base):
     segments end to end, and where each lies. `stamps` holds published and updated per day segment. `cuts`,
     `months` and the two `…_digits` let the exact length of a feed be one aggregate: how many daily and monthly
     blocks the row serves, and how many digits stand in their intervals. `has_cost` and `finest` (seconds of the
-    shortest reading) tell whether the stored bytes may go to somebody with lesser rights.
+    shortest reading) tell whether the stored bytes may go to somebody with lesser rights, and `is_delta` (the
+    reading type's accumulationBehaviour is deltaData or not stated) whether coarser readings are their sums.
     """
 
     __tablename__ = "interval_block"
@@ -165,6 +166,7 @@ class IntervalBlock(Base):
     month_digits: Mapped[int]
     has_cost: Mapped[bool] = mapped_column(Boolean)
     finest: Mapped[int]
+    is_delta: Mapped[bool] = mapped_column(Boolean)
     size: Mapped[int]  # bytes of `body`
     length: Mapped[int]  # bytes of the XML in it
     published: Mapped[Seconds]

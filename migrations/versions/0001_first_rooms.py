@@ -72,6 +72,7 @@ def upgrade() -> None:
         sa.Column("month_digits", sa.BigInteger(), nullable=False),
         sa.Column("has_cost", sa.Boolean(), nullable=False),
         sa.Column("finest", sa.BigInteger(), nullable=False),
+        sa.Column("is_delta", sa.Boolean(), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("length", sa.BigInteger(), nullable=False),
         sa.Column("published", sa.BigInteger(), nullable=False),
