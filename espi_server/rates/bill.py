@@ -1,0 +1,101 @@
+"""The bill: what readings cost on a tariff.
+
+`bill(tariff, usage, calendar)` answers one account with every line and its working. Nothing is rounded, and tariff
+and readings are left as they are.
+"""
+
+from __future__ import annotations
+
+from espi_server.rates.calendar import Calendar, check_fit
+from espi_server.rates.cells import Cells
+from espi_server.rates.errors import DoesNotFit
+from espi_server.rates.lines import Bill, CycleBill, Line, lines_of
+from espi_server.rates.plan import Plan
+from espi_server.rates.pricing import AS_RECORDED, Batch, Terms, charge
+from espi_server.rates.tariff import Tariff
+from espi_server.rates.usage import Usage, is_daily
+
+__all__ = [
+    "AS_RECORDED",
+    "Bill",
+    "CycleBill",
+    "HoursNeeded",
+    "Line",
+    "Terms",
+    "bill",
+    "bill_of_cells",
+    "together",
+]
+
+
+class HoursNeeded(DoesNotFit):
+    """Daily readings cannot tell what this tariff asks for."""
+
+
+def bill(tariff: Tariff, usage: Usage, calendar: Calendar, terms: Terms = AS_RECORDED) -> Bill:
+    """The bill of every cycle with its lines. Raises DoesNotFit where readings, cycles and tariff do not match."""
+    check_fit(calendar, usage.start, usage.step, len(usage))
+    plan = Plan.of(tariff, calendar)
+    if is_daily(usage):
+        check_daily(plan)
+    slots = 24 if is_daily(usage) else plan.slots
+    cells = Cells.of(usage, calendar, slots=slots, peaks=tariff.has_demand, metering=terms.of(tariff))
+    return bill_of_cells(tariff, cells, calendar, terms)
+
+
+def bill_of_cells(tariff: Tariff, cells: Cells, calendar: Calendar, terms: Terms = AS_RECORDED) -> Bill:
+    """The same bill from stored cells, no reading touched."""
+    plan = Plan.of(tariff, calendar, min(cells.slots, max(tariff.slots, 24)))
+    amounts = charge(plan, Batch.of([cells.with_slots(plan.slots)]), terms)
+    return lines_of(plan, amounts)
+
+
+def check_daily(plan: Plan) -> None:
+    """Raises HoursNeeded where one reading a day cannot tell what a day costs."""
+    if plan.tariff.has_demand:
+        raise HoursNeeded(
+            f"{plan.tariff.name!r} has demand charges; daily readings do not tell the highest kW. Use "
+            "readings of 60 minutes or less."
+        )
+    if plan.hours_needed():
+        raise HoursNeeded(
+            f"{plan.tariff.name!r} changes its price within the day; daily readings do not tell the "
+            "hour. Use readings of 60 minutes or less, or a tariff without time of use."
+        )
+
+
+def together(delivery: Bill, generation: Bill) -> Bill:
+    """One bill of two suppliers: the delivery record's lines and the generation record's, each with its own rules."""
+    cycles = tuple(
+        CycleBill(
+            one.start,
+            one.end,
+            one.days,
+            (*_named("Delivery", one), *_named("Generation", two)),
+            max(one.carried_kwh, two.carried_kwh),
+            one.carried_dollars + two.carried_dollars,
+        )
+        for one, two in zip(delivery.cycles, generation.cycles, strict=True)
+    )
+    return Bill(
+        delivery.tariff,
+        delivery.calendar,
+        cycles,
+        delivery.metering,
+        tuple(dict.fromkeys(delivery.notes + generation.notes)),
+    )
+
+
+def _named(supplier: str, one: CycleBill) -> tuple[Line, ...]:
+    return tuple(
+        Line(
+            line.component,
+            f"{supplier}: {line.words}",
+            line.amount,
+            line.quantity,
+            line.unit,
+            line.price,
+            line.working,
+        )
+        for line in one.lines
+    )

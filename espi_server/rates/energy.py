@@ -1,0 +1,45 @@
+"""Energy charges: use by period, shared among the tiers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from espi_server.rates.plan import Plan
+from espi_server.rates.usage import Floats
+
+
+def by_period(plans: Sequence[Plan], cells: Floats) -> list[Floats]:
+    """For each plan (rows, accounts, periods) kWh, out of cells (parts, accounts, cells of a part).
+
+    All plans are answered by one matrix product per part, whatever their number.
+    """
+    selectors = np.concatenate([plan.selector for plan in plans], axis=2)
+    edges = np.cumsum([plan.selector.shape[2] for plan in plans])[:-1]
+    return [
+        plan.by_row(use) for plan, use in zip(plans, np.split(cells @ selectors, edges, axis=2), strict=True)
+    ]
+
+
+def shared(use: Floats, limits: Floats) -> Floats:
+    """(rows, accounts, periods, tiers) kWh of each period in each tier.
+
+    The total of all periods is laid into each period's ladder, and what falls into a tier is shared among the
+    periods in proportion to their use. `use` has no negative values.
+    """
+    if limits.shape[-1] == 1:
+        return use[..., None]
+    total = use.sum(axis=-1, keepdims=True)
+    share = np.divide(use, total, out=np.zeros_like(use), where=total > 0)
+    filled = np.minimum(total[..., None], limits)
+    filled[..., 1:] -= filled[..., :-1].copy()
+    spread: Floats = filled * share[..., None]
+    return spread
+
+
+def priced(quantities: Floats, prices: Floats) -> Floats:
+    """(rows, accounts) dollars."""
+    rows, accounts = quantities.shape[:2]
+    amounts: Floats = quantities.reshape(rows, accounts, -1) @ prices.reshape(-1)
+    return amounts
