@@ -20,6 +20,9 @@ ENCODING: Final = 1
 
 _ABSENT, _CONSTANT, _RUNS, _PLANES, _SOME_MISSING = 0, 1, 2, 3, 0x10
 _RUNS_PAY_BELOW = 8  # Readings per run under which planes are shorter.
+_OWN_BLOCK_FROM = 256  # Bytes; for less, a block's own Huffman table costs more than it saves.
+# Meter values have little to repeat: entropy coding alone is shorter than looking for matches, except in quiet houses.
+_STRATEGIES: Final = (zlib.Z_HUFFMAN_ONLY, zlib.Z_RLE, zlib.Z_DEFAULT_STRATEGY)
 _COUNT = struct.Struct("<I")
 _INTEGER = struct.Struct("<q")
 _PLANE_HEAD = struct.Struct("<qB")
@@ -32,16 +35,14 @@ class DamagedReadings(ReadingsError):
 def pack(readings: Readings) -> tuple[int, bytes, dict[str, Any] | None]:
     """(encoding, packed bytes, extra for a JSON column or None): everything `unpack` needs."""
     extra = {str(start): rare for start, rare in readings.extra.items()}
-    if not len(readings):
-        return ENCODING, zlib.compress(_COUNT.pack(0)), extra or None
-    parts = [
-        _COUNT.pack(len(readings)),
-        _INTEGER.pack(int(readings.start[0])),
-        _coded(np.diff(readings.start)),
-        _coded(readings.duration),
-        *(_optional(getattr(readings, name)) for name in OPTIONAL),
-    ]
-    return ENCODING, zlib.compress(b"".join(parts)), extra or None
+    parts = [_COUNT.pack(len(readings))]
+    if len(readings):
+        parts.append(_INTEGER.pack(int(readings.start[0])))
+        parts += _coded(np.diff(readings.start))
+        parts += _coded(readings.duration)
+        for name in OPTIONAL:
+            parts += _optional(getattr(readings, name))
+    return ENCODING, min((_deflated(parts, strategy) for strategy in _STRATEGIES), key=len), extra or None
 
 
 def unpack(encoding: int, packed: bytes, extra: Mapping[str, Any] | None = None) -> Readings:
@@ -78,37 +79,46 @@ def _inflated(packed: bytes) -> bytes:
     return plain
 
 
-def _optional(cells: Column | None) -> bytes:
+def _deflated(parts: list[bytes], strategy: int) -> bytes:
+    """One zlib stream; long parts get blocks of their own, because each plane has its own distribution."""
+    stream = zlib.compressobj(9, zlib.DEFLATED, zlib.MAX_WBITS, 9, strategy)
+    pieces: list[bytes] = []
+    for part in parts:
+        if len(part) < _OWN_BLOCK_FROM:
+            pieces.append(stream.compress(part))
+        else:
+            pieces += (stream.flush(zlib.Z_BLOCK), stream.compress(part), stream.flush(zlib.Z_BLOCK))
+    return b"".join([*pieces, stream.flush()])
+
+
+def _optional(cells: Column | None) -> list[bytes]:
     if cells is None:
-        return bytes([_ABSENT])
+        return [bytes([_ABSENT])]
     missing = cells == MISSING
     if not missing.any():
         return _coded(cells)
-    coded = _coded(cells[~missing])
-    return bytes([coded[0] | _SOME_MISSING]) + np.packbits(missing).tobytes() + coded[1:]
+    (tag,), *rest = _coded(cells[~missing])
+    return [bytes([tag | _SOME_MISSING]), np.packbits(missing).tobytes(), *rest]
 
 
-def _coded(cells: Column) -> bytes:
-    """The shortest of the three forms, roughly: constant, runs, planes."""
+def _coded(cells: Column) -> list[bytes]:
+    """Tag and parts of the shortest form, roughly: constant, runs, planes."""
     changes = np.flatnonzero(cells[1:] != cells[:-1]) + 1
     if not len(changes):
-        return bytes([_CONSTANT]) + _INTEGER.pack(int(cells[0]) if len(cells) else 0)
+        return [bytes([_CONSTANT]), _INTEGER.pack(int(cells[0]) if len(cells) else 0)]
     if len(changes) * _RUNS_PAY_BELOW > len(cells):
-        return bytes([_PLANES]) + _planes(cells)
+        return [bytes([_PLANES]), *_planes(cells)]
     bounds = np.concatenate([[0], changes, [len(cells)]])
-    return (
-        bytes([_RUNS])
-        + _COUNT.pack(len(changes) + 1)
-        + _planes(np.diff(bounds))
-        + _planes(cells[bounds[:-1]])
-    )
+    lengths, values = np.diff(bounds), cells[bounds[:-1]]
+    return [bytes([_RUNS]), _COUNT.pack(len(values)), *_planes(lengths), *_planes(values)]
 
 
-def _planes(cells: Column) -> bytes:
+def _planes(cells: Column) -> list[bytes]:
+    """Smallest value and width, then one part for each byte of the distances to it."""
     lowest = int(cells.min())
     width = max(1, -(-(int(cells.max()) - lowest).bit_length() // 8))
-    by_byte = (cells - lowest).astype("<i8").view(np.uint8).reshape(-1, 8)
-    return _PLANE_HEAD.pack(lowest, width) + by_byte[:, :width].T.tobytes()
+    by_byte = (cells - lowest).astype("<i8").view(np.uint8).reshape(-1, 8).T
+    return [_PLANE_HEAD.pack(lowest, width), *(plane.tobytes() for plane in by_byte[:width])]
 
 
 class _Source:
