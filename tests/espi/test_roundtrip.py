@@ -1,6 +1,8 @@
 """What goes in comes out: published documents as they were, and any resource one could make."""
 
+import copy
 import json
+import random
 import string
 
 import pytest
@@ -144,3 +146,51 @@ def test_only_keeps_the_named_elements_and_nothing_else(content, data):
     assert {etree.QName(child).localname for child in shown.element()} <= names
     assert set(shown.to_json()) == set(instance.to_json()) & names
     assert ("extension" in names) or b"<extension" not in shown.write()
+
+
+# Any disorder one could make of it
+
+
+def disordered(element, chance):
+    """One thing changed at random somewhere in the tree, as senders do."""
+    nodes = list(element.iter("*"))
+    node, other = chance.choice(nodes), chance.choice(nodes)
+    strange = etree.Element(chance.choice(["{urn:else}odd", "odd", other.tag]))
+    strange.text, strange.tail = chance.choice([None, "x", " "]), chance.choice([None, "tail"])
+    changes = [
+        lambda: node.insert(chance.randint(0, len(node)), strange),
+        lambda: node.append(copy.deepcopy(other)),
+        lambda: node.insert(0, node[-1]) if len(node) else None,
+        lambda: node.set(chance.choice(["a", "{urn:else}a"]), chance.choice(["1", 'a"<&\n'])),
+        lambda: setattr(node, "text", chance.choice(["text", " 7 ", "+01", "", "ü & <"])),
+        lambda: node.append(etree.Comment("so it is")),
+    ]
+    chance.choice(changes)()
+
+
+@any_kind
+@thorough
+@given(data=st.data(), seed=st.integers(0, 10**6))
+def test_any_disorder_is_written_as_it_was_read(content, data, seed):
+    element = data.draw(instances(content)).element()
+    chance = random.Random(seed)
+    for _ in range(chance.randint(1, 4)):
+        disordered(element, chance)
+    element = etree.fromstring(etree.tostring(element))
+
+    read = content.read(element)
+
+    assert tree(read.element()) == tree(element)
+    assert copy.deepcopy(read) == read
+
+
+def test_settings_of_lxml_elsewhere_change_nothing():
+    point = KINDS["UsagePoint"](read_route=" a ", extension=["  "])
+    try:
+        etree.set_default_parser(etree.XMLParser(remove_blank_text=True, remove_comments=True))
+
+        again = KINDS["UsagePoint"].read(point.element())
+    finally:
+        etree.set_default_parser()
+
+    assert again == point

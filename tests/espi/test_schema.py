@@ -326,6 +326,7 @@ def test_a_feed_we_write_is_valid_in_every_published_edition(espi_reference, edi
     assert schema.validate(etree.fromstring(written_feed())), schema.error_log
 
 
+@pytest.mark.requirement("UC3.1", "UC3.2")
 def test_the_rins_are_valid_here_and_only_last():
     order = (
         "<UsageSummary xmlns='http://naesb.org/espi'><statusTimeStamp>1</statusTimeStamp>{}</UsageSummary>"
