@@ -1,0 +1,139 @@
+"""Feeds out of stored pieces: as they are into one gzip stream, or inflated.
+
+A feed is an iterator of literals (bytes made for this answer) and segments (rendered once, kept compressed). Both
+sinks hold one chunk at a time. They read the iterator to its end or fail with it: what it raises comes out
+midway, so that a body cut short never looks whole.
+
+The gzip stream has a single member, since curl and httpx silently stop after the first of several (RFC 1952, 2.2).
+"""
+
+import struct
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple, TypeAlias
+
+from espi_server.espi import crc
+from espi_server.espi.deflate import BEST, Deflate
+from espi_server.espi.errors import EspiError
+
+CHUNK: Final = 65_536
+"""Bytes a sink gathers, at least, before it hands them on."""
+
+_STORED_MAX: Final = 65_535
+_STORED_HEAD: Final = struct.Struct("<BHH")
+_GZIP_HEAD: Final = bytes([0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 255])
+_LAST_BLOCK: Final = b"\x03\x00"
+_TRAILER: Final = struct.Struct("<II")
+_GZIP_FRAME: Final = len(_GZIP_HEAD) + len(_LAST_BLOCK) + _TRAILER.size
+
+
+class DamagedSegment(EspiError):
+    """A stored segment is not what was rendered; `espi-server render` makes it anew from the packed readings."""
+
+
+class Segment(NamedTuple):
+    """Bytes kept as raw deflate that ends in a full flush, with what a gzip trailer needs to know of them."""
+
+    data: bytes
+    length: int
+    """Bytes of the plain form."""
+    crc: int
+    operator: int
+    """x^(8·length) modulo the CRC polynomial, see `crc`."""
+
+    @classmethod
+    def of(cls, plain: bytes, by: Deflate = BEST) -> "Segment":
+        """A segment of rendered bytes."""
+        return cls(by.compress(plain), len(plain), by.crc32(plain, 0), crc.operator(len(plain)))
+
+
+Piece: TypeAlias = bytes | Segment
+
+
+class Length:
+    """The exact length of a body before it is made, from counts and sums alone."""
+
+    def __init__(self) -> None:
+        self.identity = 0
+        self.gzip = _GZIP_FRAME
+
+    def literal(self, size: int, times: int = 1) -> None:
+        """Counts `times` literals of `size` bytes each."""
+        self.identity += size * times
+        self.gzip += stored_size(size) * times
+
+    def segments(self, size: int, length: int) -> None:
+        """Counts segments: the sums of their stored sizes and of their plain lengths."""
+        self.identity += length
+        self.gzip += size
+
+
+def stored_size(size: int) -> int:
+    """What a literal of `size` bytes takes in a gzip stream: five bytes for each stored block of 65,535 or less."""
+    return size + _STORED_HEAD.size * -(-size // _STORED_MAX)
+
+
+def gzip(pieces: Iterable[Piece], *, chunk: int = CHUNK, by: Deflate = BEST) -> Iterator[bytes]:
+    """The pieces as one single-member gzip stream, in chunks; nothing is compressed here."""
+    return _gathered(_gzip_parts(pieces, by), chunk)
+
+
+def identity(pieces: Iterable[Piece], *, chunk: int = CHUNK, by: Deflate = BEST) -> Iterator[bytes]:
+    """The pieces in plain form, in chunks. Raises DamagedSegment for one whose length or CRC is not as stored."""
+    return _gathered(_plain_parts(pieces, by), chunk)
+
+
+def _gathered(parts: Iterator[bytes], chunk: int) -> Iterator[bytes]:
+    held: list[bytes] = []
+    size = 0
+    for part in parts:
+        held.append(part)
+        size += len(part)
+        if size >= chunk:
+            yield b"".join(held)
+            held.clear()
+            size = 0
+    if held:
+        yield b"".join(held)
+
+
+def _gzip_parts(pieces: Iterable[Piece], by: Deflate) -> Iterator[bytes]:
+    total = 0
+    length = 0
+    yield _GZIP_HEAD
+    for piece in pieces:
+        if isinstance(piece, Segment):
+            total = by.join(total, piece.crc, piece.length, piece.operator)
+            length += piece.length
+            yield piece.data
+        else:
+            total = by.crc32(piece, total)
+            length += len(piece)
+            yield from _stored(piece)
+    yield _LAST_BLOCK + _TRAILER.pack(total, length & 0xFFFF_FFFF)
+
+
+def _stored(literal: bytes) -> Iterator[bytes]:
+    """Stored deflate blocks, RFC 1951 3.2.4; the stream is at a byte's edge here, before and after."""
+    for at in range(0, len(literal), _STORED_MAX):
+        block = literal[at : at + _STORED_MAX]
+        yield _STORED_HEAD.pack(0, len(block), len(block) ^ 0xFFFF)
+        yield block
+
+
+def _plain_parts(pieces: Iterable[Piece], by: Deflate) -> Iterator[bytes]:
+    inflater = by.inflater()
+    for piece in pieces:
+        if not isinstance(piece, Segment):
+            yield piece
+            continue
+        try:
+            plain = inflater.decompress(piece.data)
+        except by.fault as fault:
+            raise DamagedSegment(
+                f"A stored segment of {len(piece.data)} bytes cannot be inflated ({fault})."
+            ) from fault
+        if len(plain) != piece.length or by.crc32(plain, 0) != piece.crc:
+            raise DamagedSegment(
+                f"A stored segment inflates to {len(plain)} other bytes than its {piece.length}."
+            )
+        yield plain
