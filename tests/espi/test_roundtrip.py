@@ -156,7 +156,7 @@ def disordered(element, chance):
     nodes = list(element.iter("*"))
     node, other = chance.choice(nodes), chance.choice(nodes)
     strange = etree.Element(chance.choice(["{urn:else}odd", "odd", other.tag]))
-    strange.text, strange.tail = chance.choice([None, "x", " "]), chance.choice([None, "tail"])
+    strange.text, strange.tail = chance.choice([None, "x", " y "]), chance.choice([None, "tail"])
     changes = [
         lambda: node.insert(chance.randint(0, len(node)), strange),
         lambda: node.append(copy.deepcopy(other)),
