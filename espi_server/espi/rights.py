@@ -48,8 +48,7 @@ class Rights:
         `history` is the scope's HistoryLength in seconds as it stands; counting it back from the day of the
         grant is for whoever keeps that day.
         """
-        rights = _of(scope)
-        return rights if history_from is None else _signed(replace(rights, history_from=history_from))
+        return _of(scope, history_from)
 
     def sees(self, kind: str) -> bool:
         """May entries of this kind be seen at all, be it without an element?"""
@@ -87,7 +86,7 @@ class Rights:
 
 
 @lru_cache(maxsize=4_096)
-def _of(scope: Scope) -> Rights:
+def _of(scope: Scope, history_from: int | None) -> Rights:
     opened = [OPENS[pair] for pair in scope.openings]
     views = _union(opened + [frame for view in opened for frame in _frames(view)])
     if _shows_cost(scope) and "IntervalBlock" in views:
@@ -100,6 +99,7 @@ def _of(scope: Scope) -> Rights:
             cut=scope.cut,
             interval=scope.interval,
             history=scope.history_length,
+            history_from=history_from,
             _by_kind=views,
         )
     )
