@@ -1,0 +1,278 @@
+"""Pass two, customer side: one customer's data from one delivery, in or out as a whole."""
+
+from __future__ import annotations
+
+import uuid
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from espi_server.energy import agreements, identity, records, store
+from espi_server.energy.house import House
+from espi_server.energy.joining import PARENTS, Join, Stored
+from espi_server.energy.models import Kind
+from espi_server.energy.records import BadContent, checked
+from espi_server.energy.report import Report
+from espi_server.energy.spool import Spool, Spooled, unit_of
+from espi_server.energy.store import Item, Related, Shelf
+from espi_server.espi import customer
+from espi_server.espi.errors import EspiError
+
+URN = "urn:uuid:"
+CHAIN = (Kind.Customer, *PARENTS)
+_BELOW = {
+    kind: [child for child, parent in PARENTS.items() if parent == kind] for kind in (Kind.Customer, *PARENTS)
+}
+
+
+@dataclass
+class Node:
+    """A resource of the customer's tree on its way into the store; `entry` where a file brought it."""
+
+    kind: Kind
+    id: uuid.UUID
+    up_id: uuid.UUID | None
+    content: dict[str, Any]
+    last: str = ""
+    entry: Spooled | None = None
+    source_self: str | None = None
+    aside: Any = None
+    published: int | None = None
+
+
+class CustomerUnit:
+    """Stores what a delivery has for one customer, inside the caller's transaction."""
+
+    def __init__(
+        self,
+        session: Session,
+        spool: Spool,
+        house: House,
+        report: Report,
+        join: Join,
+        stored: Stored,
+        *,
+        unit: str,
+        reference: str,
+    ) -> None:
+        self._session = session
+        self._spool = spool
+        self._house = house
+        self._report = report
+        self._join = join
+        self._lookup = stored
+        self._unit = unit
+        self._id = uuid.UUID(unit.partition(":")[2])
+        self._reference = reference
+        self._nodes: dict[uuid.UUID, Node] = {}
+        self._source_ids: dict[uuid.UUID, str] = {}
+        self._news = False
+
+    def store(self) -> None:
+        """Write everything, and count the customer's version if it was news."""
+        store.ensure_customer(self._session, self._house.utility_id, self._id, self._reference)
+        store.locked_customer(self._session, self._id)
+        self._shelf = Shelf(self._session, self._house.utility_id, customer_id=self._id)
+        self._gather()
+        self._make_ancestors()
+        for node in self._in_order():
+            self._attempt(node)
+        self._join_rows()
+        self._relate_stored()
+        if self._news or self._report.created or self._report.changed:
+            store.count_customer_version(self._session, self._id)
+
+    # What there is
+
+    def _gather(self) -> None:
+        for entry in self._spool.of_unit(self._unit):
+            id = uuid.UUID(entry.id)
+            up_id = uuid.UUID(entry.reference) if entry.reference else None
+            self._nodes[id] = Node(
+                entry.kind, id, up_id, dict(entry.content), entry.last, entry, entry.source_self or None,
+                entry.aside, entry.published,
+            )  # fmt: skip
+
+    def _make_ancestors(self) -> None:
+        """Parents that only a path names: empty resources hold their place, so that the tree hangs together."""
+        for node in list(self._nodes.values()):
+            if node.entry is None or node.kind not in PARENTS:
+                continue
+            up_id = None
+            for kind, last, id in self._join.chain(node.entry, PARENTS[node.kind]):
+                if id not in self._nodes and (kind, id) not in self._shelf.stored:
+                    self._nodes[id] = Node(kind, id, up_id, {}, last)
+                    self._report.supply(
+                        *self._place(node), f"{kind.name} {last} was missing, its path names it"
+                    )
+                up_id = id
+
+    def _in_order(self) -> list[Node]:
+        return sorted(
+            self._nodes.values(), key=lambda node: (CHAIN.index(node.kind), node.last, str(node.id))
+        )
+
+    # Resources
+
+    def _attempt(self, node: Node) -> None:
+        try:
+            self._put(node)
+        except EspiError as error:
+            del self._nodes[node.id]
+            file, line = self._place(node)
+            self._report.error(file, line, f"{node.kind.name}: {error}")
+
+    def _put(self, node: Node) -> None:
+        if node.up_id and node.up_id not in self._nodes and not self._is_stored(node.up_id):
+            raise BadContent(f"Its {PARENTS[node.kind].name} could not be taken in.")
+        if node.kind == Kind.ServiceLocation:
+            self._join_usage_points(node)
+        cls = getattr(customer, node.kind.name)
+        node.content, xml = checked(cls, node.content)
+        item = Item(
+            node.kind, node.id, node.content, xml, self._published(node), related=self._related(node.kind, node.id, node.up_id),
+            up_id=node.up_id, source_self=node.source_self, aside=node.aside,
+        )  # fmt: skip
+        outcome = self._shelf.put(item)
+        setattr(self._report, outcome, getattr(self._report, outcome) + 1)
+
+    def _is_stored(self, id: uuid.UUID) -> bool:
+        return any(stored == id for _, stored in self._shelf.stored)
+
+    def _related(self, kind: Kind, id: uuid.UUID, up_id: uuid.UUID | None) -> tuple[Related, ...]:
+        """Up to the parent, down to the collections there are; an agreement names its meters and devices too."""
+        children = self._children()[id]
+        related: list[Related] = [(PARENTS[kind], up_id)] if kind in PARENTS else []
+        related += [(child, None) for child in _BELOW[kind] if child in children]
+        if kind == Kind.CustomerAgreement:
+            for location in sorted(children.get(Kind.ServiceLocation, ()), key=str):
+                for each in (Kind.Meter, Kind.EndDevice):
+                    below = self._children()[location].get(each, ())
+                    related += [(each, device) for device in sorted(below, key=str)]
+        return tuple(related)
+
+    def _children(self) -> dict[uuid.UUID, dict[Kind, set[uuid.UUID]]]:
+        """The children of every resource by kind, those stored and those that come in now."""
+        tree: dict[uuid.UUID, dict[Kind, set[uuid.UUID]]] = defaultdict(lambda: defaultdict(set))
+        for (kind, id), row in self._shelf.stored.items():
+            if row.up_id:
+                tree[uuid.UUID(str(row.up_id))][kind].add(id)
+        for node in self._nodes.values():
+            if node.up_id:
+                tree[node.up_id][node.kind].add(node.id)
+        return tree
+
+    def _relate_stored(self) -> None:
+        """Stored parents of what is new now relate to it."""
+        for (kind, id), row in list(self._shelf.stored.items()):
+            if id in self._nodes or kind not in CHAIN:
+                continue
+            related = self._related(kind, id, row.up_id)
+            if row.shape != store.shape(related) or len(row.related) != len(related):
+                content, xml = checked(getattr(customer, kind.name), row.content)
+                item = Item(
+                    kind, id, content, xml, self._house.started_at, related=related, up_id=row.up_id,
+                    source_self=row.source_self, aside=row.aside,
+                )  # fmt: skip
+                self._shelf.put(item)
+                self._report.changed += 1
+
+    # Usage points
+
+    def _join_usage_points(self, node: Node) -> None:
+        """The hrefs of a ServiceLocation become our ids; a feed turns them into hrefs again."""
+        lists = node.content.get("UsagePoints")
+        if not lists:
+            return
+        ids = [self._usage_point(node, href) for each in lists for href in each.get("UsagePoint", ())]
+        known = sorted({id for id in ids if id}, key=str)
+        node.content["UsagePoints"] = [{"UsagePoint": [URN + str(id) for id in known]}]
+
+    def _usage_point(self, node: Node, href: str) -> uuid.UUID | None:
+        if href.startswith(URN):
+            return uuid.UUID(href.removeprefix(URN))
+        path = records.parsed(href)
+        last = path.ids.get("UsagePoint") if path else None
+        file = node.entry.file if node.entry else 0
+        found = self._spool.at(records.canonical(href), Kind.UsagePoint, file)
+        if found:
+            return uuid.UUID(found[0].unit.partition(":")[2])
+        if last and self._house.profile == "self":
+            id = identity.usage_point(self._house.namespace, last)
+            self._source_ids[id] = last
+            return id
+        stored = self._lookup.usage_point_at(last) if last else None
+        if stored is None:
+            self._report.repair(
+                *self._place(node),
+                f"ServiceLocation: the usage point {href} is unknown here and was left out",
+            )
+        return stored
+
+    # Typed rows
+
+    def _join_rows(self) -> None:
+        """The rows that consent and rates join by, and whose usage points these are."""
+        for node in self._in_order():
+            if node.kind == Kind.CustomerAccount:
+                reference = node.content.get("accountId") or node.last
+                self._news |= agreements.account(self._session, self._house, self._id, node.id, reference)
+            elif node.kind == Kind.CustomerAgreement and node.up_id:
+                reference = node.content.get("agreementId") or node.last
+                self._news |= agreements.agreement(
+                    self._session,
+                    self._house,
+                    self._id,
+                    node.up_id,
+                    node.id,
+                    reference,
+                    _validity(node.content),
+                )
+        self._own_usage_points()
+
+    def _own_usage_points(self) -> None:
+        places = {
+            uuid.UUID(href.removeprefix(URN)): node
+            for node in self._in_order()
+            if node.kind == Kind.ServiceLocation
+            for each in node.content.get("UsagePoints", ())
+            for href in each.get("UsagePoint", ())
+        }
+        # In order of their ids, as every import locks them.
+        for id in sorted(places, key=str):
+            self._own(id, places[id])
+
+    def _own(self, id: uuid.UUID, node: Node) -> None:
+        source_id = self._source_ids.get(id, "")
+        if not source_id:
+            ups = [e for e in self._spool.of_unit(unit_of("usage", id)) if e.kind == Kind.UsagePoint]
+            source_id = ups[0].id if ups else str(id)
+        _, created = store.locked_usage_point(self._session, self._house.utility_id, id, source_id)
+        place, news = agreements.location(self._session, self._house, node.last, {})
+        news |= agreements.link(self._session, self._house, id, "location", target_id=place)
+        news |= agreements.link(self._session, self._house, id, "agreement", target_id=node.up_id)
+        news |= store.belongs(self._session, id, customer_id=self._id, agreement_id=node.up_id)
+        if created or news:
+            store.count_version(self._session, id)
+            self._news = True
+
+    # Words
+
+    def _published(self, node: Node) -> int:
+        return node.published if node.published is not None else self._house.started_at
+
+    def _place(self, node: Node) -> tuple[str, int | None]:
+        if node.entry is None:
+            return "", None
+        return self._spool.file_name(node.entry.file), node.entry.line
+
+
+def _validity(content: dict[str, Any]) -> dict[str, Any]:
+    """From when to when an agreement holds, as far as it says."""
+    interval = content.get("validityInterval", {})
+    if "start" not in interval:
+        return {}
+    end = interval["start"] + interval["duration"] if "duration" in interval else None
+    return {"starts_at": interval["start"], "ends_at": end}

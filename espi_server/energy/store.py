@@ -1,0 +1,235 @@
+"""The writing side of the store: the only code that writes Resource and UsagePoint rows (`intervals` writes blocks).
+
+A `Shelf` holds the resources of one usage point, of one customer, or of the utility as a whole, inside the
+caller's transaction. Putting what is there already changes no byte: `published` is kept for good, `updated` and
+the version counters move only with a change.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import Row, Select, null, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from espi_server import clock
+from espi_server.accounts.models import Customer
+from espi_server.db import NIL
+from espi_server.energy import changes
+from espi_server.energy.models import Kind, Resource, UsagePoint
+
+Outcome = Literal["created", "changed", "unchanged"]
+Related = tuple[Kind, uuid.UUID | None]
+
+_COMPARED = (
+    "up_id", "reference_id", "related", "starts_at", "duration", "content", "aside", "customer_id",
+)  # fmt: skip
+_READ = (Resource.kind, Resource.id, Resource.source_self, Resource.shape) + tuple(
+    getattr(Resource, name) for name in _COMPARED
+)
+
+
+@dataclass(frozen=True)
+class Item:
+    """One resource as it is to stand in the store."""
+
+    kind: Kind
+    id: uuid.UUID
+    content: Mapping[str, Any]
+    xml: bytes
+    published: int
+    related: tuple[Related, ...] = ()
+    up_id: uuid.UUID | None = None
+    reference_id: uuid.UUID | None = None
+    starts_at: int = 0
+    duration: int = 0
+    source_self: str | None = None
+    aside: Any = None
+
+
+class Shelf:
+    """The resources of one usage point, of one customer, or (neither given) of the whole utility.
+
+    `stored` are those on it now. Give `ids` where only a few of many will be touched.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        utility_id: uuid.UUID,
+        *,
+        usage_point_id: uuid.UUID = NIL,
+        customer_id: uuid.UUID | None = None,
+        ids: Collection[uuid.UUID] | None = None,
+    ) -> None:
+        self._session = session
+        self._keys = {
+            "utility_id": utility_id, "usage_point_id": usage_point_id, "customer_id": customer_id,
+        }  # fmt: skip
+        self.stored: dict[tuple[Kind, uuid.UUID], Row[Any]] = {}
+        self._put: set[tuple[Kind, uuid.UUID]] = set()
+        self._load(ids)
+
+    @property
+    def kinds(self) -> frozenset[Kind]:
+        """The kinds there are on the shelf, those put now included."""
+        return frozenset(kind for kind, _ in (*self.stored, *self._put))
+
+    def put(self, item: Item) -> Outcome:
+        """Take the item in: a new row, a changed one, or nothing where all is as it was."""
+        key = (item.kind, item.id)
+        self._put.add(key)
+        values = self._values(item)
+        row = self.stored.get(key)
+        if row is None:
+            return self._create(item, values)
+        if all(getattr(row, name) == values[name] for name in _COMPARED):
+            return "unchanged"
+        return self._change(item, values)
+
+    def of_kind(self, kind: Kind) -> list[Row[Any]]:
+        """The stored rows of a kind."""
+        return [row for (each, _), row in self.stored.items() if each == kind]
+
+    def _load(self, ids: Collection[uuid.UUID] | None) -> None:
+        query = self._rows()
+        if ids is None:
+            self._add(query)
+            return
+        wanted = sorted(ids)
+        for first in range(0, len(wanted), 500):
+            self._add(query.where(Resource.id.in_(wanted[first : first + 500])))
+
+    def _rows(self) -> Select[Any]:
+        query = select(*_READ).where(
+            Resource.utility_id == self._keys["utility_id"],
+            Resource.usage_point_id == self._keys["usage_point_id"],
+        )
+        if self._keys["customer_id"]:
+            query = query.where(Resource.customer_id == self._keys["customer_id"])
+        return query
+
+    def _add(self, query: Select[Any]) -> None:
+        self.stored.update({(Kind(row.kind), row.id): row for row in self._session.execute(query)})
+
+    def _values(self, item: Item) -> dict[str, Any]:
+        return {
+            "related": [[int(kind), None if id is None else str(id)] for kind, id in item.related],
+            "shape": shape(item.related),
+            "names": " ".join(item.content),
+            "up_id": item.up_id, "reference_id": item.reference_id, "starts_at": item.starts_at,
+            "duration": item.duration, "content": dict(item.content), "aside": item.aside, "xml": item.xml,
+            "source_self": item.source_self, "customer_id": self._keys["customer_id"],
+        }  # fmt: skip
+
+    def _create(self, item: Item, values: dict[str, Any]) -> Outcome:
+        row = {
+            **_columns(values), "utility_id": self._keys["utility_id"], "usage_point_id": self._keys["usage_point_id"],
+            "kind": int(item.kind), "id": item.id, "published": item.published, "updated": clock.seconds(),
+        }  # fmt: skip
+        # Two imports may meet the same reading type at once; its id says that its content is the same.
+        add_if_new(self._session, Resource, row)
+        self._note(item, "created")
+        return "created"
+
+    def _change(self, item: Item, values: dict[str, Any]) -> Outcome:
+        where = (
+            Resource.usage_point_id == self._keys["usage_point_id"],
+            Resource.kind == int(item.kind),
+            Resource.id == item.id,
+        )
+        self._session.execute(
+            update(Resource).where(*where).values(**_columns(values), updated=clock.seconds())
+        )
+        self._note(item, "changed")
+        return "changed"
+
+    def _note(self, item: Item, verb: str) -> None:
+        changes.note(
+            self._session, _utility(self._keys), item.kind.name, item.id, verb,
+            usage_point_id=self._keys["usage_point_id"] or NIL,
+        )  # fmt: skip
+
+
+def _columns(values: dict[str, Any]) -> dict[str, Any]:
+    """None in a JSON column would be JSON's null; the database's is meant."""
+    return values if values["aside"] is not None else {**values, "aside": null()}
+
+
+def _utility(keys: Mapping[str, uuid.UUID | None]) -> uuid.UUID:
+    id = keys["utility_id"]
+    assert id is not None  # noqa: S101 - a shelf always has a utility
+    return id
+
+
+def shape(related: Collection[Related]) -> str:
+    """The links without their ids: `110* 130* 10`, a star for a collection."""
+    return " ".join(f"{int(kind)}{'*' if id is None else ''}" for kind, id in related)
+
+
+def add_if_new(session: Session, table: Any, values: Mapping[str, Any]) -> bool:
+    """Insert the row unless its key is there already; whether it was new."""
+    kinds: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+    statement = kinds[session.get_bind().dialect.name](table).values(**values).on_conflict_do_nothing()
+    # What the caller added so far must stand before it, foreign keys point there.
+    session.flush()
+    return bool(session.execute(statement).rowcount)
+
+
+def locked_usage_point(
+    session: Session, utility_id: uuid.UUID, id: uuid.UUID, source_id: str
+) -> tuple[Row[Any], bool]:
+    """The usage point's row, made where it is new, locked for this transaction; and whether it is new.
+
+    SQLite's writing door is a lock already. On PostgreSQL the lock leaves room for foreign keys that point here.
+    """
+    values = {
+        "id": id, "utility_id": utility_id, "source_id": source_id, "kind": "utility", "version": 0,
+        "created_at": clock.seconds(),
+    }  # fmt: skip
+    created = add_if_new(session, UsagePoint, values)
+    columns = (UsagePoint.id, UsagePoint.customer_id, UsagePoint.agreement_id, UsagePoint.version)
+    query = select(*columns).where(UsagePoint.id == id).with_for_update(key_share=True)
+    return session.execute(query).one(), created
+
+
+def belongs(session: Session, usage_point_id: uuid.UUID, **owners: uuid.UUID | None) -> bool:
+    """Write down whose usage point it is (`customer_id`, `agreement_id`); whether that is news."""
+    wanted = {name: id for name, id in owners.items() if id is not None}
+    columns = [getattr(UsagePoint, name) for name in wanted]
+    if not wanted:
+        return False
+    row = session.execute(select(*columns).where(UsagePoint.id == usage_point_id)).one()
+    if tuple(row) == tuple(wanted.values()):
+        return False
+    session.execute(update(UsagePoint).where(UsagePoint.id == usage_point_id).values(**wanted))
+    return True
+
+
+def count_version(session: Session, usage_point_id: uuid.UUID) -> None:
+    """One more import changed something at or below this usage point."""
+    session.execute(
+        update(UsagePoint).where(UsagePoint.id == usage_point_id).values(version=UsagePoint.version + 1)
+    )
+
+
+def count_customer_version(session: Session, customer_id: uuid.UUID) -> None:
+    """One more import changed something of this customer."""
+    session.execute(update(Customer).where(Customer.id == customer_id).values(version=Customer.version + 1))
+
+
+def ensure_customer(session: Session, utility_id: uuid.UUID, id: uuid.UUID, reference: str) -> None:
+    """The customer's row, made where it is new."""
+    values = {
+        "id": id, "utility_id": utility_id, "reference": reference, "version": 0, "created_at": clock.seconds(),
+    }  # fmt: skip
+    add_if_new(session, Customer, values)
+
+
+def locked_customer(session: Session, id: uuid.UUID) -> None:
+    """Lock a customer's row for this transaction."""
+    session.execute(select(Customer.id).where(Customer.id == id).with_for_update(key_share=True)).one()

@@ -1,0 +1,216 @@
+"""Pass one for XML: feeds, single entries and bare contents into the spool, each once and in its stored form."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from typing import BinaryIO
+
+from lxml import etree
+
+from espi_server.energy import identity, records
+from espi_server.energy.block_xml import needs_its_type, readings_of, set_aside, unknown_in
+from espi_server.energy.house import House
+from espi_server.energy.models import Kind
+from espi_server.energy.records import Record, Told, checked, understood
+from espi_server.energy.report import Report
+from espi_server.energy.spool import Spool, unit_of
+from espi_server.espi import authorization, safe, usage
+from espi_server.espi.atom import ATOM, Entry, read_entry
+from espi_server.espi.content import CUSTOMER, ESPI, Content
+from espi_server.espi.errors import EspiError
+from espi_server.espi.raw import Element, split
+
+SHARED = (Kind.ReadingType, Kind.LocalTimeParameters)
+"""Kinds whose content is their identity."""
+
+_ENTRY = f"{{{ATOM}}}entry"
+_REFUSED = (authorization.ApplicationInformation, authorization.Authorization)
+_READING_TYPE = f"{{{ESPI}}}ReadingType"
+_OUTERMOST = (_ENTRY, *(
+    f"{{{namespace}}}{kind.name}" for namespace in (ESPI, CUSTOMER) for kind in Kind
+), f"{{{ESPI}}}ElectricPowerUsageSummary", f"{{{CUSTOMER}}}TimeConfiguration", *(
+    f"{{{ESPI}}}{cls.name}" for cls in _REFUSED
+))  # fmt: skip
+
+
+class Misfit(EspiError):
+    """This file does not fit the profile it is imported with."""
+
+
+class XmlSource:
+    """Reads one XML file into the spool."""
+
+    def __init__(self, spool: Spool, house: House, *, limits: safe.Limits | None = None) -> None:
+        self._spool = spool
+        self._report = Report()
+        self._namespace = house.namespace
+        self._profile = house.profile
+        self._supplies = house.supplies
+        self._qualities = house.qualities
+        self._limits = limits or safe.Limits()
+        self._file = 0
+        self._name = ""
+        self._line: int | None = None
+        self._meter_reading_before: int | None = None
+
+    def read(self, path: str | os.PathLike[str], name: str, progress: Callable[[int], None]) -> Report:
+        """Spool a file and report on it. Raises EspiError or OSError where it cannot be taken as a whole.
+
+        `progress` hears how many bytes of its XML are behind.
+        """
+        self._file, self._name = self._spool.add_file(name), name
+        self._meter_reading_before = None
+        self._report = Report(files=1)
+        try:
+            with safe.open_document(path, self._limits) as document:
+                entries = safe.iterate(document, _OUTERMOST, self._limits)
+                count = 0
+                for element in entries:
+                    self._line = entries.line
+                    self._entry(element)
+                    progress(entries.offset)
+                    count += 1
+                if not count:
+                    _refuse_foreign(document)
+        except EspiError:
+            # What stood before the break is sound in itself, but whether it is whole nobody knows.
+            self._spool.forget(self._file)
+            raise
+        return self._report
+
+    def _entry(self, element: Element) -> None:
+        self._report.entries += 1
+        if element.tag == _ENTRY:
+            entry = read_entry(element)
+        else:
+            entry = Entry(contents=[element])
+        entry.line = self._line
+        if not entry.contents:
+            self._report.error(self._name, self._line, "This entry has no content.")
+        record = records.of_entry(entry, self._file)
+        for content in entry.contents:
+            try:
+                self._content(content, record)
+            except Misfit:
+                raise
+            except EspiError as error:
+                self._report.error(self._name, self._line, f"{split(str(content.tag))[1]}: {error}")
+
+    def _content(self, element: Element, shell: Record) -> None:
+        cls = records.declared(element)
+        if cls is usage.IntervalBlock:
+            self._block(element, shell)
+        elif cls in _REFUSED:
+            self._ignore(f"{cls.name}: a file grants nothing; it was left alone")
+        elif cls is None:
+            self._tell().unknown(split(str(element.tag))[1])
+            self._ignore(f"{split(str(element.tag))[1]} is not known to the standard; it was left alone")
+        else:
+            self._resource(element, cls, shell)
+
+    def _ignore(self, words: str) -> None:
+        self._report.ignore(self._name, self._line, words)
+
+    def _tell(self) -> Told:
+        return Told(
+            lambda words: self._report.repair(self._name, self._line, words),
+            lambda words: self._report.supply(self._name, self._line, words),
+            lambda words: self._report.unknown_element(self._name, self._line, words),
+        )
+
+    # Blocks
+
+    def _block(self, block: Element, shell: Record) -> None:
+        record = replace(shell, kind=Kind.IntervalBlock)
+        for words in unknown_in(block):
+            self._report.unknown_element(self._name, self._line, words)
+        if needs_its_type(block):
+            self._spool.add_block(record, None, set_aside(block), before=self._meter_reading_before)
+            return
+        notes: list[str] = []
+        readings = readings_of(block, notes=notes, qualities=self._qualities)
+        for words in notes:
+            sort = self._report.unknown_element if words.endswith("left out.") else self._report.repair
+            sort(self._name, self._line, f"IntervalBlock: {words}")
+        self._spool.add_block(record, readings, before=self._meter_reading_before)
+
+    # Everything else
+
+    def _resource(self, element: Element, cls: type[Content], shell: Record) -> None:
+        nested = element.find(_READING_TYPE) if cls is usage.MeterReading else None
+        cls, content, aside = understood(element, self._tell())
+        if cls.name not in Kind.__members__:
+            self._ignore(f"{cls.name} has no place in an import; it was left alone")
+            return
+        record = replace(shell, kind=Kind[cls.name], content=content, aside=aside)
+        if nested is not None:
+            record.related = [*record.related, self._nested(nested, shell)]
+        if record.kind == Kind.UsagePoint:
+            self._usage_point(record)
+        elif record.kind in SHARED:
+            self._shared(record, cls)
+        elif record.kind == Kind.ProgramIdMappings:
+            record.content, _ = checked(cls, content)
+            id = identity.made(self._namespace, cls.name, record.last)
+            self._spool.add(record, id=str(id))
+        else:
+            seq = self._spool.add(record)
+            if record.kind == Kind.MeterReading:
+                self._meter_reading_before = seq
+
+    def _nested(self, element: Element, shell: Record) -> str:
+        """A ReadingType inside a MeterReading (as in GBA's own sample) is its reading type; the link to it."""
+        href = f"{shell.self or self._line}/ReadingType"
+        self._report.repair(
+            self._name,
+            self._line,
+            "MeterReading: the ReadingType inside it was taken as the one it relates to",
+        )
+        cls, content, aside = understood(element, self._tell())
+        self._shared(
+            replace(shell, kind=Kind.ReadingType, self=href, related=[], content=content, aside=aside), cls
+        )
+        return href
+
+    def _shared(self, record: Record, cls: type[Content]) -> None:
+        if record.kind == Kind.ReadingType:
+            for words in self._supplies.reading_type(record.content):
+                self._report.supply(self._name, self._line, words)
+        record.content, xml = checked(cls, record.content)
+        self._spool.add(record, id=str(identity.by_content(self._namespace, cls.name, xml)))
+
+    def _usage_point(self, record: Record) -> None:
+        key = self._key(record)
+        checked(usage.UsagePoint, record.content)
+        id = identity.usage_point(self._namespace, key)
+        self._spool.add(record, unit=unit_of("usage", id), id=key)
+
+    def _key(self, record: Record) -> str:
+        """What this profile calls the usage point; a file that does not say it is refused."""
+        if self._profile == "atom-id":
+            return record.atom_id or self._refuse("an Atom id")
+        if self._profile == "meter":
+            point = record.content.get("serviceDeliveryPoint", {})
+            return str(point.get("name") or "") or self._refuse("a serviceDeliveryPoint/name")
+        path = records.parsed(record.self)
+        if path is None or path.kind != Kind.UsagePoint.name or not path.id:
+            return self._refuse("a self link that ends in UsagePoint/ and its id")
+        return path.id
+
+    def _refuse(self, what: str) -> str:
+        raise Misfit(
+            f"Line {self._line}: this UsagePoint has not {what}, by which the profile {self._profile!r} knows it. "
+            "Import the file with another --profile (self, atom-id or meter)."
+        )
+
+
+def _refuse_foreign(document: BinaryIO) -> None:
+    """A document without entries is fine if it is a feed."""
+    document.seek(0)
+    _, root = next(iter(etree.iterparse(document, events=("start",))))
+    if root.tag != f"{{{ATOM}}}feed":
+        raise safe.UnreadableXml(
+            f"This XML is no Green Button data: it begins with {split(str(root.tag))[1]!r}."
+        )
