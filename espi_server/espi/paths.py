@@ -79,6 +79,16 @@ _AGREEMENT = f"{_ACCOUNT}/{{a}}/CustomerAgreement"
 _LOCATION = f"{_AGREEMENT}/{{g}}/ServiceLocation"
 _USAGE_POINT = "Subscription/{s}/UsagePoint"
 
+
+
+def _below(usage_point: str, tokens: str) -> Iterator[tuple[str, str, tuple[int, ...]]]:
+    """What stands below a usage point."""
+    for rest in ("MeterReading[/{m}]", "MeterReading/{m}/IntervalBlock[/{b}]"):
+        yield f"{usage_point}/{{u}}/{rest}", tokens, (33,)
+    for rest in ("UsageSummary[/{z}]", "ElectricPowerQualitySummary[/{q}]"):
+        yield f"{usage_point}/{{u}}/{rest}", tokens, (33,)
+
+
 # path ([/{id}]: the collection and its entries), tokens that may GET it, function blocks.
 # Token letters are the standard's: Access, Client, Upload, Datacustodian, Registration.
 _TABLE: tuple[tuple[str, str, tuple[int, ...]], ...] = (
@@ -103,6 +113,10 @@ _TABLE: tuple[tuple[str, str, tuple[int, ...]], ...] = (
     (f"{_USAGE_POINT}/{{u}}/BillComparison[/{{bc}}]", "DA", ()),
     (f"{_USAGE_POINT}/{{u}}/RateChange[/{{ch}}]", "DA", ()),
     ("UsagePoint[/{u}]", "D", (33,)),
+    # The custodian's own tree: what its feeds link to, so that every self link can be fetched.
+    *_below("UsagePoint", "D"),
+    *_below("RetailCustomer/{rc}/UsagePoint", "DU"),
+    ("RetailCustomer/{rc}/UsagePoint[/{u}]", "DU", (33,)),
     ("MeterReading[/{m}]", "D", (33,)),
     ("IntervalBlock[/{b}]", "D", (33,)),
     ("Batch/RetailCustomer/{rc}", "DA", (51, 53, 46)),
