@@ -1,12 +1,13 @@
 """Who holds a scope may see what: kinds, their elements, how fine and how far back."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from .scope import Scope
 from .tables import (
+    COMPARISON_RINS,
     CUSTOMER_FRAME,
     CUSTOMER_SIDE,
     ELEMENTS,
@@ -89,8 +90,9 @@ class Rights:
 def _of(scope: Scope, history_from: int | None) -> Rights:
     opened = [OPENS[pair] for pair in scope.openings]
     views = _union(opened + [frame for view in opened for frame in _frames(view)])
-    if _shows_cost(scope) and "IntervalBlock" in views:
-        views["IntervalBlock"] = (views["IntervalBlock"] or frozenset()) | {READING_COST}
+    for kind, names in _together(scope):
+        if kind in views:
+            views = _union([views, {kind: names}])
     views = {kind: None if names == ELEMENTS.get(kind, 0) else names for kind, names in views.items()}
     return _signed(
         Rights(
@@ -120,9 +122,13 @@ def _union(views: Iterable[Opened]) -> dict[str, Elements]:
     return union
 
 
-def _shows_cost(scope: Scope) -> bool:
+def _together(scope: Scope) -> Iterator[tuple[str, frozenset[str]]]:
+    """What two classes open only together, of kinds that one of them opens."""
     # A reading's cost is billing data, so the block alone does not show it.
-    return DataClass.BILLING in scope.classes and (DataClass.USAGE, _COST_BLOCK) in scope.openings
+    if DataClass.BILLING in scope.classes and (DataClass.USAGE, _COST_BLOCK) in scope.openings:
+        yield "IntervalBlock", frozenset({READING_COST})
+    if DataClass.RIN in scope.classes:
+        yield "BillComparison", COMPARISON_RINS
 
 
 def _signed(rights: Rights) -> Rights:

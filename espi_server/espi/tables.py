@@ -170,6 +170,21 @@ _AGREEMENT_57 = _DOCUMENT | _names(
     "signDate validityInterval loadMgmt isPrePay shutOffDateTime currency futureStatus agreementId"
 )
 
+# A comparison without RIN data names rates by their codes; RIN and modifiers tell of CARE or illness.
+_COMPARED = (
+    "rateCode rateName tariffVersion tariffEffective eligibility attestation reason annualTotal"
+    " monthlyAverage savings components"
+)
+_COMPARISON = (
+    _names(
+        "status reason currency basisPeriod billingCycles billingCycleId validUntil dataQuality method"
+        " excluded confidence notice current.billedTotal"
+    )
+    | _names(_COMPARED, "current.")
+    | _names(_COMPARED, "rate.")
+)
+COMPARISON_RINS = _names("modifier rin", "current.") | _names("modifier rin", "rate.")
+
 Opened = Mapping[str, frozenset[str] | None]
 """Kind → its visible elements; None is the whole resource."""
 
@@ -224,7 +239,7 @@ OPENS: Mapping[tuple[DataClass, int], Opened] = {
     },
     # Ours come from their terms alone; 0 is no block.
     (DataClass.RIN, 0): {"UsageSummary": _SUMMARY_RIN, "EligibleRate": _ALL},
-    (DataClass.BILL_COMPARISON, 0): {"BillComparison": _ALL},
+    (DataClass.BILL_COMPARISON, 0): {"BillComparison": _COMPARISON},
     (DataClass.RATE_CHANGE, 0): {"RateChange": _ALL},
 }
 """What one class, by one of its blocks, opens: the table every answer of ours is filtered by."""
@@ -237,6 +252,7 @@ ELEMENTS: Mapping[str, frozenset[str]] = {
     "CustomerAccount": _ACCOUNT_54 | _ACCOUNT_55 | _ACCOUNT_BILL | _ACCOUNT_56,
     "CustomerAgreement": _AGREEMENT_57
     | _names("electronicAddress DemandResponseProgram PricingStructures currency"),
+    "BillComparison": _COMPARISON | COMPARISON_RINS,
 }
 """All elements of the kinds that can be seen in part; who sees all of them sees the whole resource."""
 

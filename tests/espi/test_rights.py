@@ -5,10 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
+from espi_server.espi import customer, usage
+from espi_server.espi.content import KINDS
 from espi_server.espi.rights import FULL, Rights
 from espi_server.espi.scope import EVERYTHING, Scope, ScopeError
+from espi_server.espi.sst import BillComparison
 from espi_server.espi.tables import (
     CLASS_BLOCKS,
+    COMPARISON_RINS,
     CUSTOMER_FRAME,
     CUSTOMER_SIDE,
     DATA_BLOCKS,
@@ -173,6 +177,8 @@ def test_comparison_and_rate_change_open_their_own_resource_only():
 
     assert comparison.kinds == {"UsagePoint", "LocalTimeParameters", "BillComparison"}
     assert not comparison.rin
+    assert comparison.elements("BillComparison") == ELEMENTS["BillComparison"] - COMPARISON_RINS
+    assert all_three.elements("BillComparison") is None
     assert {"RateChange", "BillComparison", "EligibleRate"} <= all_three.kinds
 
 
@@ -252,6 +258,8 @@ def elements_said(scope):
     all_of_usage = DataClass.USAGE in named and not blocks & usage
     if billing and ("IntervalBlock", "") in said and (12 in blocks or all_of_usage):
         said.add(("IntervalBlock", READING_COST))
+    if ("BillComparison", "") in said and DataClass.RIN in scope.terms:
+        said |= {("BillComparison", name) for name in COMPARISON_RINS}
     if {kind for kind, _ in said} - CUSTOMER_SIDE:
         add(USAGE_FRAME)
     if {kind for kind, _ in said} & CUSTOMER_SIDE:
@@ -301,6 +309,7 @@ def test_withheld_classes_show_none_of_their_own(scope):
         assert ("UsagePoint", "serviceDeliveryPoint") not in seen
     if DataClass.RIN not in scope.classes:
         assert not {("UsageSummary", name) for name in RINS} & seen
+        assert not {("BillComparison", name) for name in COMPARISON_RINS} & seen
     if DataClass.BASIC not in scope.classes:
         assert not {name for kind, name in seen if kind == "Customer" and name}
 
@@ -350,6 +359,28 @@ def test_the_elements_of_the_table_are_those_of_the_published_schema(kind, file,
 
     ours = RINS if kind == "UsageSummary" else set()
     assert set(schema.dotted(kind, parts)) == ELEMENTS[kind] - ours
+
+
+def test_the_elements_of_a_comparison_are_those_declared():
+    declared = set()
+    for field in BillComparison.fields:
+        deep = field.name in ("current", "rate")
+        declared |= {f"{field.name}.{inner.name}" for inner in field.content.fields} if deep else {field.name}
+
+    assert {name for name in declared if not name.endswith(("extension", "batchItemInfo"))} == ELEMENTS[
+        "BillComparison"
+    ]
+
+
+@given(scopes)
+def test_every_filter_fits_the_declarations(scope):
+    seen = Rights.of(scope)
+
+    assert KINDS["Customer"] is customer.Customer
+    assert KINDS["UsagePoint"] is usage.UsagePoint
+    for kind in seen.kinds:
+        if seen.elements(kind) is not None:
+            KINDS[kind]().only(seen.elements(kind))
 
 
 def test_every_kind_of_the_table_is_a_resource_of_the_published_schemas(espi_reference):
