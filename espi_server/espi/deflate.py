@@ -13,8 +13,12 @@ _RAW: Final = -15
 class Inflater(Protocol):
     """What is left of a decompressor object: bytes in, bytes out."""
 
-    def decompress(self, data: bytes, /) -> bytes:
-        """The plain bytes that `data` adds to what came before."""
+    def decompress(self, data: bytes, max_length: int, /) -> bytes:
+        """At most so many of the plain bytes that `data` adds to what came before."""
+
+    @property
+    def unconsumed_tail(self) -> bytes:
+        """What of `data` is to be given again, once there is room for more."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple, TypeAlias
 
 from espi_server.espi import crc
-from espi_server.espi.deflate import BEST, Deflate
+from espi_server.espi.deflate import BEST, Deflate, Inflater
 from espi_server.espi.errors import EspiError
 
 CHUNK: Final = 65_536
@@ -123,17 +123,29 @@ def _stored(literal: bytes) -> Iterator[bytes]:
 def _plain_parts(pieces: Iterable[Piece], by: Deflate) -> Iterator[bytes]:
     inflater = by.inflater()
     for piece in pieces:
-        if not isinstance(piece, Segment):
+        if isinstance(piece, Segment):
+            yield from _inflated(piece, inflater, by)
+        else:
             yield piece
-            continue
-        try:
-            plain = inflater.decompress(piece.data)
-        except by.fault as fault:
-            raise DamagedSegment(
-                f"A stored segment of {len(piece.data)} bytes cannot be inflated ({fault})."
-            ) from fault
-        if len(plain) != piece.length or by.crc32(plain, 0) != piece.crc:
-            raise DamagedSegment(
-                f"A stored segment inflates to {len(plain)} other bytes than its {piece.length}."
-            )
-        yield plain
+
+
+def _inflated(segment: Segment, inflater: Inflater, by: Deflate) -> Iterator[bytes]:
+    """A segment's plain form in parts that fit a processor's cache; the last part only if all is well."""
+    data, length, total = segment.data, 0, 0
+    try:
+        while True:
+            plain = inflater.decompress(data, CHUNK)
+            data = inflater.unconsumed_tail
+            length += len(plain)
+            total = by.crc32(plain, total)
+            if length >= segment.length or not plain:
+                break
+            yield plain
+        more = inflater.decompress(data, 1)
+    except by.fault as fault:
+        raise DamagedSegment(
+            f"A stored segment of {len(segment.data)} bytes cannot be inflated ({fault})."
+        ) from fault
+    if more or (length, total) != (segment.length, segment.crc):
+        raise DamagedSegment(f"A stored segment of {segment.length} plain bytes inflates to something else.")
+    yield plain

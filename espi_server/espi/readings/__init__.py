@@ -4,7 +4,7 @@ A year of quarter-hours is 35,000 readings, so nothing here works reading by rea
 """
 
 from espi_server.espi.readings.columns import MISSING, Column, Readings, ReadingsError, Totals, joined
-from espi_server.espi.readings.cuts import By, Cut, cut, starts_between
+from espi_server.espi.readings.cuts import By, Cut, cut, starts_around
 from espi_server.espi.readings.merging import Merged, merge
 from espi_server.espi.readings.packing import ENCODING, DamagedReadings, pack, unpack
 from espi_server.espi.readings.reading import read
@@ -29,7 +29,7 @@ __all__ = [
     "pack",
     "read",
     "render",
-    "starts_between",
+    "starts_around",
     "summed",
     "unpack",
 ]

@@ -1,6 +1,6 @@
 """Where local days, months and years begin, and the cuts of readings along them."""
 
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from functools import lru_cache
 from typing import Literal, TypeAlias
 
@@ -21,7 +21,7 @@ def cut(readings: Readings, zone: tzinfo, by: By) -> list[Cut]:
     """
     if not len(readings):
         return []
-    bounds = starts_between(int(readings.start[0]), int(readings.start[-1]), zone, by)
+    bounds = starts_around(readings.start, zone, by)
     index = np.searchsorted(bounds, readings.start, "right") - 1
     firsts = np.flatnonzero(np.diff(index, prepend=-1))
     lasts = np.append(firsts[1:], len(readings))
@@ -33,17 +33,14 @@ def cut(readings: Readings, zone: tzinfo, by: By) -> list[Cut]:
     ]
 
 
-def starts_between(first: int, last: int, zone: tzinfo, by: By) -> Column:
-    """Starts of all local days, months or years (epoch seconds, ascending) around the instants `first` to `last`.
+def starts_around(instants: Column, zone: tzinfo, by: By) -> Column:
+    """Starts of the local days, months or years (epoch seconds, ascending) in which the instants lie.
 
-    At least one start lies at or before `first`, and one after `last`.
+    The start before each instant is there and the one after it; years without an instant may be left out.
     """
-    years = range(_utc_year(first) - 1, _utc_year(last) + 2)
-    return np.concatenate([_starts(zone, year, by) for year in years])
-
-
-def _utc_year(instant: int) -> int:
-    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=instant)).year
+    years = np.unique(instants.astype("M8[s]").astype("M8[Y]").astype(np.int64)) + 1970
+    wanted = np.unique(np.concatenate([years - 1, years, years + 1])).tolist()
+    return np.concatenate([_starts(zone, year, by) for year in wanted])
 
 
 @lru_cache(maxsize=4096)

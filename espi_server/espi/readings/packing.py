@@ -52,6 +52,7 @@ def unpack(encoding: int, packed: bytes, extra: Mapping[str, Any] | None = None)
     source = _Source(_inflated(packed))
     count = int(source.unpack(_COUNT)[0])
     if not count:
+        source.close()
         return Readings.none()
     first = source.unpack(_INTEGER)[0]
     steps = source.column(count - 1)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Final
+from typing import Final, cast
 
 import numpy as np
 from lxml import etree
@@ -45,8 +45,10 @@ _CHILDREN: Final = {
     _PERIOD: {_TAGS["start"], _TAGS["duration"]},
     _QUALITY: {_TAGS["quality"]},
 }
+_IN_READING: Final = ("value", "cost", "tou", "tier", "cpp")
 _INTEGER: Final = re.compile(r"[+-]?[0-9]+")
 
+_CHILD_COUNT = etree.XPath("count(e:IntervalReading/*)", namespaces={"e": _NS.strip("{}")})
 _START_OF_BLOCK: Final = f"{_INTERVAL}/{_TAGS['start']}"
 
 Texts = dict[int, str | None]
@@ -71,7 +73,7 @@ def read(
         block, extensions = _cleaned(block, notes)
         found = _walk(block)
         found.extensions.update(extensions)
-    columns = {name: _column(block, name, found) for name in ("value", "cost", "tou", "tier", "cpp")}
+    columns = {name: _column(block, name, found) for name in _IN_READING}
     quality, several = _qualities(block, found, quality_words or {})
     start, duration = _times(block, found, interval_length, notes)
     return Readings.of(
@@ -94,7 +96,7 @@ class _Found:
     extensions: dict[int, list[str]] = field(default_factory=dict)
     count: int = 0
     odd: bool = False
-    """Something else stands among the readings: a comment, an extension, a number given twice."""
+    """Something else stands among the readings: a comment, an extension, a number given twice or elsewhere."""
 
 
 def _walk(block: etree._Element) -> _Found:
@@ -118,11 +120,23 @@ def _walk(block: etree._Element) -> _Found:
         else:
             frames.append(tag)
     found.count = row + 1
-    understood = found.count + len(frames) + len(found.quality_rows) + sum(map(len, found.texts.values()))
-    found.odd = understood != _total or not _FRAMES.issuperset(frames)
+    found.odd = _is_odd(block, found, _total, frames)
     for texts in found.texts.values():
         texts.pop(-1, None)  # Start and duration of the block's own interval.
     return found
+
+
+def _is_odd(block: etree._Element, found: _Found, elements: int, frames: list[str]) -> bool:
+    """Whether the flat pass overlooked anything: an unknown element, one given twice, a number inside another."""
+    understood = found.count + len(frames) + len(found.quality_rows) + sum(map(len, found.texts.values()))
+    children = (
+        frames.count(_PERIOD) + frames.count(_QUALITY) + sum(len(found.texts[name]) for name in _IN_READING)
+    )
+    return (
+        understood != elements
+        or not _FRAMES.issuperset(frames)
+        or children != int(cast(float, _CHILD_COUNT(block)))
+    )
 
 
 def _cleaned(block: etree._Element, notes: list[str]) -> tuple[etree._Element, dict[int, list[str]]]:
@@ -135,6 +149,8 @@ def _cleaned(block: etree._Element, notes: list[str]) -> tuple[etree._Element, d
     for child in block:
         if child.tag not in (_READING, _INTERVAL):
             block.remove(child)
+    for interval in block.findall(_INTERVAL):
+        block.insert(0, interval)
     extensions = {
         row: [_taken_out(extension) for extension in reading.findall(_EXTENSION)]
         for row, reading in enumerate(block.iterchildren(_READING))

@@ -5,7 +5,7 @@ from datetime import tzinfo
 import numpy as np
 
 from espi_server.espi.readings.columns import MISSING, MIXED_QUALITY, Column, Mask, Readings
-from espi_server.espi.readings.cuts import By, starts_between
+from espi_server.espi.readings.cuts import By, starts_around
 
 DAY = 86_400
 QUESTIONABLE = 10
@@ -14,18 +14,18 @@ QUESTIONABLE = 10
 def summed(readings: Readings, seconds: int, zone: tzinfo) -> Readings:
     """Readings of at least `seconds` each: those already that long as they are, finer ones summed.
 
-    Sums stand on local time. Up to a day the grid counts from local midnight in the next step that divides a day,
-    and what a day of 23 or 25 hours leaves over belongs to its last step; up to a month it is the local month,
-    beyond that the local year. A sum's interval is its whole step. Its quality is that of its readings, 13 (mixed)
-    if they differ, 10 (questionable) if they do not fill the step or one has no value. Cost is summed where every
-    reading has one; tou, tier and cpp stay where all agree. Only delta data may be summed: the caller knows.
+    Sums stand on local time. Up to a day the grid counts from local midnight in the next step that divides a day
+    and that whole readings fill, and what a day of 23 or 25 hours leaves over belongs to its last step; up to a
+    month it is the local month, beyond that the local year. A sum's interval is its whole step. Its quality is that
+    of its readings, 13 (mixed) if they differ, 10 (questionable) if they do not fill the step or one has no value.
+    Cost is summed where every reading has one; tou, tier and cpp stay where all agree. Only delta data may be
+    summed: the caller knows.
     """
     if not len(readings) or (readings.duration >= _shortest(seconds)).all():
         return readings
-    grid = _grid(readings, seconds, zone)
-    step = np.searchsorted(grid, readings.start, "right") - 1
-    firsts = np.flatnonzero(np.diff(step, prepend=-1))
-    start, end = grid[step[firsts]], grid[step[firsts] + 1]
+    begin, end = _steps(readings, seconds, zone)
+    firsts = np.flatnonzero(np.diff(begin, prepend=begin[0] - 1))
+    start, end = begin[firsts], end[firsts]
     end = np.maximum(end, np.maximum.reduceat(readings.end, firsts))
     return Readings.of(
         start,
@@ -47,25 +47,25 @@ def _shortest(seconds: int) -> int:
     return seconds
 
 
-def _grid(readings: Readings, seconds: int, zone: tzinfo) -> Column:
-    """Ascending starts of steps around the readings."""
+def _steps(readings: Readings, seconds: int, zone: tzinfo) -> tuple[Column, Column]:
+    """Begin and end of the step each reading starts in."""
     by: By = "day" if seconds <= DAY else "month" if seconds <= 31 * DAY else "year"
-    bounds = np.unique(starts_between(int(readings.start[0]), int(readings.start[-1]), zone, by))
+    bounds = starts_around(readings.start, zone, by)
+    index = np.searchsorted(bounds, readings.start, "right") - 1
+    begin, end = bounds[index], bounds[index + 1]
     if by != "day":
-        return bounds
-    first = np.searchsorted(bounds, readings.start[0], "right") - 1
-    last = np.searchsorted(bounds, readings.start[-1], "right")
-    return _within_days(bounds[first : last + 1], _dividing_a_day(seconds))
+        return begin, end
+    step = _dividing_a_day(seconds, int(np.gcd.reduce(readings.duration)))
+    last = np.maximum((end - begin) // step, 1) - 1
+    number = np.minimum((readings.start - begin) // step, last)
+    first = begin + number * step
+    return first, np.where(number == last, end, first + step)
 
 
-def _dividing_a_day(seconds: int) -> int:
-    return next(step for step in range(max(seconds, 1), DAY + 1) if DAY % step == 0)
-
-
-def _within_days(days: Column, step: int) -> Column:
-    steps = np.maximum(np.diff(days) // step, 1)
-    number = np.arange(steps.sum()) - np.repeat(np.cumsum(steps) - steps, steps)
-    return np.append(np.repeat(days[:-1], steps) + number * step, days[-1])
+def _dividing_a_day(seconds: int, finest: int) -> int:
+    """The next step that divides a day and that readings of `finest` seconds fill, so that none sticks out."""
+    finest = finest or 1
+    return next((step for step in range(max(seconds, 1), DAY) if not DAY % step and not step % finest), DAY)
 
 
 def _sums(cells: Column | None, firsts: Column) -> Column | None:
