@@ -114,6 +114,21 @@ class Index:
     after: int  # readings after the last cycle
 
     @cached_property
+    def together(self) -> int:
+        """How many neighbouring readings always share a cell: those of an hour, where readings keep to the hour."""
+        for size in (12, 6, 4, 3, 2):
+            if len(self.cell) and not len(self.cell) % size:
+                groups = self.cell.reshape(-1, size)
+                if (groups == groups[:, :1]).all():
+                    return size
+        return 1
+
+    @cached_property
+    def cell_of_group(self) -> NDArray[np.intp]:
+        """The cell of each group of `together` readings."""
+        return np.ascontiguousarray(self.cell[:: self.together])
+
+    @cached_property
     def expected(self) -> Ints:
         """How many readings belong to each cell."""
         return np.bincount(self.cell, minlength=self.cells).astype(np.int64)

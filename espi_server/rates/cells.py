@@ -20,6 +20,7 @@ from espi_server.rates.tariff import Metering
 from espi_server.rates.usage import Floats, Usage, hourly
 
 Counts = NDArray[np.int64]
+_ONES = np.ones(12)
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,12 +55,12 @@ class Cells:
         """
         index = calendar.index(usage.start, usage.step, len(usage), slots)
         shape = (len(calendar.parts), DAY_TYPES * slots)
-        imports, exports = _channels(usage, calendar, index, slots, metering)
-        gaps = np.isnan(usage.net) if usage.missing else None
+        imports, exports, whole = _channels(usage, calendar, index, slots, metering)
+        gaps = None if whole else np.isnan(usage.net)
         return cls(
             imports=imports.reshape(shape),
             exports=None if exports is None else exports.reshape(shape),
-            peaks=_peaks(usage, index).reshape(shape) if peaks else None,
+            peaks=_peaks(usage, index, metering).reshape(shape) if peaks else None,
             missing=None
             if gaps is None
             else np.bincount(index.cell[_inside(gaps, index)], minlength=index.cells).reshape(shape),
@@ -150,31 +151,38 @@ def _inside(values: Any, index: Index) -> Any:
 
 def _channels(
     usage: Usage, calendar: Calendar, index: Index, slots: int, metering: Metering | None
-) -> tuple[Floats, Floats | None]:
-    if not usage.exports and usage.generated is None:
-        return _added(usage.kwh, index), None
-    if metering is Metering.BUY_ALL_SELL_ALL and usage.generated is not None:
-        return _added(usage.kwh, index), _added(usage.generated, index)
+) -> tuple[Floats, Floats | None, bool]:
+    """Imports, exports if there are any, and whether no reading is missing."""
+    if usage.generated is not None and metering is Metering.BUY_ALL_SELL_ALL:
+        imports, whole = _added(usage.kwh, index)
+        exports, all_there = _added(usage.generated, index)
+        return imports, exports, whole and all_there
+    net, whole = _added(usage.net, index)
+    if not usage.exports:
+        return net, None, whole
     if metering is Metering.NET_BILLING_HOURLY and usage.step < 3600:
         usage = hourly(usage, int(utc_offsets(calendar.zone, np.array([usage.start]))[0]))
         index = calendar.index(usage.start, usage.step, len(usage), slots)
-    net = usage.net
-    if not usage.exports:
-        return _added(net, index), None
-    return _added(np.maximum(net, 0), index), _added(np.maximum(-net, 0), index)
+    imports, _ = _added(np.maximum(usage.net, 0), index)
+    exports, _ = _added(np.maximum(-usage.net, 0), index)
+    return imports, exports, whole
 
 
-def _added(kwh: Floats, index: Index) -> Floats:
-    """The sum of each cell; missing readings count nothing."""
-    sums = np.bincount(index.cell, weights=_inside(kwh, index), minlength=index.cells)
-    if np.isnan(sums).any():
-        sums = np.bincount(index.cell, weights=np.nan_to_num(_inside(kwh, index)), minlength=index.cells)
-    return sums.astype(np.float64, copy=False)
+def _added(kwh: Floats, index: Index) -> tuple[Floats, bool]:
+    """The sum of each cell, and whether every reading was there; missing ones count nothing."""
+    inside = _inside(kwh, index)
+    grouped = inside.reshape(-1, index.together) @ _ONES[: index.together]
+    sums = np.bincount(index.cell_of_group, weights=grouped, minlength=index.cells)
+    whole = not np.isnan(sums).any()
+    if not whole:
+        sums = np.bincount(index.cell, weights=np.nan_to_num(inside), minlength=index.cells)
+    return sums.astype(np.float64, copy=False), whole
 
 
-def _peaks(usage: Usage, index: Index) -> Floats:
+def _peaks(usage: Usage, index: Index, metering: Metering | None) -> Floats:
     """The highest kW of each cell: first of each run of neighbours, then of the runs."""
-    kw = np.nan_to_num(_inside(usage.net, index)) * (3600 / usage.step)
+    drawn = usage.kwh if metering is Metering.BUY_ALL_SELL_ALL else usage.net
+    kw = np.nan_to_num(_inside(drawn, index)) * (3600 / usage.step)
     highest = np.zeros(index.cells)
     if len(kw):
         order, opens, cells = index.grouped_runs

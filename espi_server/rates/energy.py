@@ -23,23 +23,23 @@ def by_period(plans: Sequence[Plan], cells: Floats) -> list[Floats]:
 
 
 def shared(use: Floats, limits: Floats) -> Floats:
-    """(rows, accounts, periods, tiers) kWh of each period in each tier.
+    """(tiers, rows, accounts, periods) kWh of each period in each tier.
 
     The total of all periods is laid into each period's ladder, and what falls into a tier is shared among the
     periods in proportion to their use. `use` has no negative values.
     """
-    if limits.shape[-1] == 1:
-        return use[..., None]
+    if len(limits) == 1:
+        return use[None]
     total = use.sum(axis=-1, keepdims=True)
-    share = np.divide(use, total, out=np.zeros_like(use), where=total > 0)
-    filled = np.minimum(total[..., None], limits)
-    filled[..., 1:] -= filled[..., :-1].copy()
-    spread: Floats = filled * share[..., None]
-    return spread
+    share = use / np.where(total > 0, total, 1.0)
+    quantities: Floats = np.minimum(total, limits)
+    for tier in range(len(limits) - 1, 0, -1):
+        quantities[tier] -= quantities[tier - 1]
+    quantities *= share
+    return quantities
 
 
 def priced(quantities: Floats, prices: Floats) -> Floats:
-    """(rows, accounts) dollars."""
-    rows, accounts = quantities.shape[:2]
-    amounts: Floats = quantities.reshape(rows, accounts, -1) @ prices.reshape(-1)
+    """(rows, accounts) dollars; prices are (tiers, periods)."""
+    amounts: Floats = np.add.reduce([quantities[tier] @ prices[tier] for tier in range(len(quantities))])
     return amounts

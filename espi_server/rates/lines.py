@@ -108,9 +108,9 @@ def _energy(plan: Plan, workings: Workings, number: int) -> Iterator[Line]:
         ladder = plan.tariff.energy[period]
         use = float(workings.billable[number, 0, period])
         for tier, step in enumerate(ladder):
-            quantity = float(workings.quantities[number, 0, period, tier])
+            quantity = float(workings.quantities[tier, number, 0, period])
             if quantity or (tier == 0 and not use):
-                ends = [float(end) for end in workings.limits[number, 0, period]]
+                ends = [float(end) for end in workings.limits[:, number, 0, period]]
                 yield Line(
                     "energy",
                     _energy_words(plan, row, period, tier),
@@ -327,10 +327,12 @@ def _earned_words(plan: Plan, workings: Workings, rows: list[int]) -> str:
         return f"{amount_of(sold)} kWh at the price of each hour, "
     said = ""
     for row in rows:
-        for period, tiers in enumerate(workings.surplus[row, 0]):
-            for tier, kwh in enumerate(tiers.tolist()):
+        for period in range(len(plan.tariff.energy)):
+            for kwh, price in zip(
+                workings.surplus[:, row, 0, period], workings.sell_prices[:, period], strict=True
+            ):
                 if kwh:
-                    said += f"{amount_of(kwh)} kWh × {amount_of(float(workings.sell_prices[period, tier]))}, "
+                    said += f"{amount_of(float(kwh))} kWh × {amount_of(float(price))}, "
     return said
 
 

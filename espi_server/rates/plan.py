@@ -131,17 +131,17 @@ class Plan:
 
     @cached_property
     def prices(self) -> Floats:
-        """(periods, tiers) dollars per kWh; zero beyond the last tier."""
+        """(tiers, periods) dollars per kWh; zero beyond the last tier."""
         return self._table([[float(tier.price) for tier in ladder] for ladder in self.tariff.energy], 0.0)
 
     @cached_property
     def sells(self) -> Floats:
-        """(periods, tiers) dollars per exported kWh."""
+        """(tiers, periods) dollars per exported kWh."""
         return self._table([[float(tier.sell or 0) for tier in ladder] for ladder in self.tariff.energy], 0.0)
 
     def _table(self, lists: Sequence[Sequence[float]], rest: float) -> Floats:
         width = max(len(ladder) for ladder in self.tariff.energy)
-        return np.array([[*given, *[rest] * (width - len(given))] for given in lists], np.float64)
+        return np.array([[*given, *[rest] * (width - len(given))] for given in lists], np.float64).T.copy()
 
     @cached_property
     def per_kw(self) -> bool:
@@ -150,28 +150,16 @@ class Plan:
 
     @cached_property
     def limits(self) -> Floats:
-        """(rows, 1, periods, tiers) cumulative kWh at which each tier of each row ends."""
-        return np.array(
-            [
-                [self._table([self.ladder_limits(ladder, row) for ladder in self.tariff.energy], INFINITE)]
-                for row in self.rows
-            ]
-        )
+        """(tiers, rows, 1, periods) cumulative kWh at which each tier of each row ends."""
+        return np.array([[self._limits_of(row, 0.0)] for row in self.rows]).transpose(2, 0, 1, 3).copy()
 
     def limits_at(self, kw: Floats) -> Floats:
-        """(rows, accounts, periods, tiers) the same where limits depend on the billed `kw` (cycles, accounts)."""
-        return np.array(
-            [
-                [
-                    self._table(
-                        [self.ladder_limits(ladder, row, float(demand)) for ladder in self.tariff.energy],
-                        INFINITE,
-                    )
-                    for demand in kw[row.cycle]
-                ]
-                for row in self.rows
-            ]
-        )
+        """(tiers, rows, accounts, periods) the same where limits depend on the billed `kw` (cycles, accounts)."""
+        ends = [[self._limits_of(row, float(demand)) for demand in kw[row.cycle]] for row in self.rows]
+        return np.array(ends).transpose(2, 0, 1, 3).copy()
+
+    def _limits_of(self, row: Row, kw: float) -> Floats:
+        return self._table([self.ladder_limits(ladder, row, kw) for ladder in self.tariff.energy], INFINITE)
 
     def ladder_limits(self, ladder: Ladder, row: Row, kw: float = 0.0) -> list[float]:
         """Where each tier of a ladder ends in that row, in kWh.

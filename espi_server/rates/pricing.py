@@ -109,8 +109,8 @@ class Workings:
     metering: Metering
     use: Floats  # (rows, accounts, periods) net kWh, or imports where exports are sold
     billable: Floats  # (rows, accounts, periods) kWh charged
-    limits: Floats  # (rows, 1 or accounts, periods, tiers)
-    quantities: Floats  # (rows, accounts, periods, tiers) kWh
+    limits: Floats  # (tiers, rows, 1 or accounts, periods)
+    quantities: Floats  # (tiers, rows, accounts, periods) kWh
     imported: Floats  # (rows, accounts) kWh
     kw: Floats | None = None  # (cycles, accounts) highest kW
     kw_billed: Floats | None = None  # the same after the ratchet
@@ -118,8 +118,8 @@ class Workings:
     kw_periods_billed: Floats | None = None
     kwh_applied: Floats | None = None  # (rows, accounts, periods)
     kwh_carried: Floats | None = None  # (rows, accounts, periods)
-    surplus: Floats | None = None  # (rows, accounts, periods, tiers) kWh valued in dollars
-    sell_prices: Floats | None = None  # (periods, tiers)
+    surplus: Floats | None = None  # (tiers, rows, accounts, periods) kWh valued in dollars
+    sell_prices: Floats | None = None  # (tiers, periods)
     exported: Floats | None = None  # (rows, accounts) kWh sold
     earned: Floats | None = None  # (cycles, accounts) dollars
     dollars_used: Floats | None = None
@@ -140,8 +140,9 @@ def charge(plan: Plan, batch: Batch, terms: Terms = AS_RECORDED, use: Floats | N
     kw = _kw(plan, batch)
     kw_billed = None if kw is None else demand.ratcheted(plan, kw)
     limits = plan.limits_at(kw_billed) if plan.per_kw and kw_billed is not None else plan.limits
-    banked = credits.kwh_bank(plan, use) if metering is Metering.KWH_CREDIT and (use < 0).any() else None
-    billable = banked.billable if banked else np.maximum(use, 0)
+    exported = batch.exports is not None
+    banked = credits.kwh_bank(plan, use) if exported and metering is Metering.KWH_CREDIT else None
+    billable = banked.billable if banked else np.maximum(use, 0) if exported else use
     quantities = energy.shared(billable, limits)
     workings = Workings(
         metering,
@@ -155,16 +156,17 @@ def charge(plan: Plan, batch: Batch, terms: Terms = AS_RECORDED, use: Floats | N
         kwh_applied=banked.applied if banked else None,
         kwh_carried=banked.carried if banked else None,
     )
-    due = plan.by_cycle(energy.priced(quantities, plan.prices) + _baseline_credit(plan, billable))
+    due = plan.by_cycle(_baseline_credited(plan, billable, energy.priced(quantities, plan.prices)))
+    nothing = np.zeros_like(due)
     credit = _dollar_credit(plan, batch, terms, workings, due)
     amounts = Amounts(
-        energy=due + plan.by_cycle(_adders(plan, workings.imported)),
+        energy=_with_adders(plan, workings.imported, due),
         fixed=np.broadcast_to(plan.fixed[:, None], due.shape),
-        demand_flat=_flat(plan, kw_billed, due),
-        demand_tou=_tou(plan, batch, workings, due),
-        minimum=np.zeros_like(due),
+        demand_flat=_flat(plan, kw_billed, nothing),
+        demand_tou=_tou(plan, batch, workings, nothing),
+        minimum=nothing,
         credit=credit,
-        discount=np.zeros_like(due),
+        discount=nothing,
         workings=workings,
     )
     amounts.minimum = _minimum(plan, amounts)
@@ -187,31 +189,35 @@ def _kw(plan: Plan, batch: Batch) -> Floats | None:
     return demand.highest(plan, batch.peaks)
 
 
-def _flat(plan: Plan, kw: Floats | None, like: Floats) -> Floats:
+def _flat(plan: Plan, kw: Floats | None, nothing: Floats) -> Floats:
     if kw is None or not plan.tariff.flat_demand:
-        return np.zeros_like(like)
+        return nothing
     return demand.flat_charge(plan, kw)
 
 
-def _tou(plan: Plan, batch: Batch, workings: Workings, like: Floats) -> Floats:
+def _tou(plan: Plan, batch: Batch, workings: Workings, nothing: Floats) -> Floats:
     if batch.peaks is None or not plan.tariff.demand or not plan.tariff.has_demand:
-        return np.zeros_like(like)
+        return nothing
     workings.kw_periods = demand.highest_by_period(plan, batch.peaks)
     workings.kw_periods_billed = demand.ratcheted(plan, workings.kw_periods)
     return demand.period_charge(plan, workings.kw_periods_billed)
 
 
-def _baseline_credit(plan: Plan, billable: Floats) -> Floats:
+def _baseline_credited(plan: Plan, billable: Floats, amounts: Floats) -> Floats:
     baseline = plan.tariff.sidecar.baseline
     if baseline is None or baseline.credit is None:
-        return np.zeros(billable.shape[:2])
+        return amounts
     allowances = np.array([plan.allowance(row) or 0.0 for row in plan.rows])
     within: Floats = np.minimum(billable.sum(axis=2), allowances[:, None]) * float(baseline.credit)
-    return within
+    return amounts + within
 
 
-def _adders(plan: Plan, imported: Floats) -> Floats:
-    return imported * float(sum((adder.price for adder in plan.tariff.sidecar.adders), Decimal(0)))
+def _with_adders(plan: Plan, imported: Floats, due: Floats) -> Floats:
+    adders = plan.tariff.sidecar.adders
+    if not adders:
+        return due
+    charged: Floats = due + plan.by_cycle(imported) * float(sum(one.price for one in adders))
+    return charged
 
 
 def _dollar_credit(plan: Plan, batch: Batch, terms: Terms, workings: Workings, due: Floats) -> Floats:
@@ -250,16 +256,18 @@ def _sell_prices(plan: Plan, terms: Terms, workings: Workings) -> Floats:
 
 def _minimum(plan: Plan, amounts: Amounts) -> Floats:
     """Top-ups to the minimum of each bill, to that of the year on its last bill, and to that of the delivery part."""
+    least = plan.tariff.sidecar.minimum_delivery
+    if plan.tariff.minimum is None and least is None:
+        return amounts.minimum
     reached = amounts.energy + amounts.fixed + amounts.demand_flat + amounts.demand_tou + amounts.credit
     top_up = np.zeros_like(reached)
     if plan.minimum is not None:
         top_up = np.maximum(plan.minimum[:, None] - reached, 0)
     elif plan.tariff.minimum is not None:
         for year in plan.years:
-            lacking = np.maximum(float(plan.tariff.minimum.amount) - reached[list(year)].sum(axis=0), 0)
-            top_up[year[-1]] += lacking
-            amounts.workings.year_minimum[year[-1]] = reached[list(year)].sum(axis=0)
-    least = plan.tariff.sidecar.minimum_delivery
+            in_year = reached[list(year)].sum(axis=0)
+            top_up[year[-1]] += np.maximum(float(plan.tariff.minimum.amount) - in_year, 0)
+            amounts.workings.year_minimum[year[-1]] = in_year
     if least is not None:
         delivered = plan.by_cycle(amounts.workings.imported) * float(least.price)
         due = np.array([float(least.charge.due(days)) for days in plan.days])
@@ -281,9 +289,9 @@ def _flat_credits(plan: Plan, amounts: Amounts) -> None:
 
 
 def _discount(plan: Plan, amounts: Amounts) -> Floats:
-    total = np.zeros_like(amounts.energy)
+    total = amounts.discount
     for one in plan.tariff.sidecar.discounts:
-        total -= discounted(amounts, one.on) * float(one.percent) / 100
+        total = total - discounted(amounts, one.on) * float(one.percent) / 100
     return total
 
 

@@ -73,7 +73,7 @@ class Usage:
     @cached_property
     def exports(self) -> bool:
         """Some interval sends energy out."""
-        return bool(len(self)) and bool(np.fmin.reduce(self.net) < 0)
+        return bool((self.net < 0).any())
 
     def less(self, generated: Usage) -> Usage:
         """The same use with that production beside it. Raises DoesNotFit where lengths differ."""

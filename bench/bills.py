@@ -1,0 +1,218 @@
+"""Bills per second: this engine against SAM's calculator on the same accounts, and against one pass over the data.
+
+    python bench/bills.py [--accounts 200] [--sam 12] [--json FILE]
+
+Twelve residential tariffs (our samples, or the published records where TARIFF_REFERENCE names them), 35,040 quarter
+hours for every account, calendar months. SAM prices the first `--sam` accounts on every tariff: a new model, its
+inputs assigned, executed, its year's bill read, as one would in a loop. Both prices are compared before anything is
+timed. Everything runs on one core.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[threads] = "1"
+
+import numpy as np  # noqa: E402 - after the threads are fixed
+
+from espi_server.rates import energy, tariff  # noqa: E402
+from espi_server.rates.calendar import Calendar, months  # noqa: E402
+from espi_server.rates.cells import Cells  # noqa: E402
+from espi_server.rates.files import read_tariffs  # noqa: E402
+from espi_server.rates.plan import Plan  # noqa: E402
+from espi_server.rates.pricing import Batch, charge  # noqa: E402
+from espi_server.rates.usage import Usage  # noqa: E402
+
+STEP, YEAR = 900, 35_040
+MONDAY_2018 = 1_514_764_800  # SAM's year begins on a Monday and has no daylight saving
+GATES = {"intervals": 700.0, "cells": 2000.0, "pass": 4.0}
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def records() -> list[dict[str, Any]]:
+    """Twelve tariffs without demand charges."""
+    folder = Path(os.environ.get("TARIFF_REFERENCE", "/nonexistent")) / "urdb"
+    paths = sorted(folder.glob("*residential*.json")) or sorted(
+        (ROOT / "samples/tariffs").glob("*-2025.json")
+    )
+    found = [dict(record) for path in paths for record in read_tariffs(path).records]
+    priced = [record for record in found if not tariff.read(record).has_demand]
+    return [priced[n % len(priced)] for n in range(12)]
+
+
+def accounts(count: int) -> list[Usage]:
+    """Households with evenings, seasons and noise."""
+    hour = np.arange(YEAR) * STEP / 3600
+    shape = 0.5 + 0.4 * np.exp(-(((hour % 24) - 19) ** 2) / 8) + 0.2 * np.cos(hour / 24 / 58)
+    random = np.random.default_rng(11)
+    return [Usage(MONDAY_2018, STEP, shape * random.gamma(4, 0.06, YEAR)) for _ in range(count)]
+
+
+def fastest(work: Callable[[], Any], times: int = 5) -> float:
+    """Seconds of the best of several runs."""
+    taken = []
+    for _ in range(times):
+        begin = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - begin)
+    return min(taken)
+
+
+def to_batch(used: list[Usage], calendar: Calendar) -> Batch:
+    """The cells of all accounts; each Usage is made anew, so nothing it may remember helps a second run."""
+    return Batch.of([Cells.of(Usage(one.start, one.step, one.kwh), calendar, peaks=False) for one in used])
+
+
+def priced(plans: list[Plan], batch: Batch) -> list[np.ndarray]:
+    """The year of every account on every plan."""
+    uses = energy.by_period(plans, batch.net)
+    return [charge(plan, batch, use=use).total.sum(axis=0) for plan, use in zip(plans, uses, strict=True)]
+
+
+def sam_years(given: list[dict[str, Any]], used: list[Usage]) -> np.ndarray:
+    """SAM's bill of the year, (tariffs, accounts): object, inputs, execute, read, each time anew."""
+    import PySAM.Utilityrate5 as utilityrate
+    from PySAM.UtilityRateTools import URDBv8_to_ElectricityRates
+
+    rates = []
+    for record in given:
+        plain = json.loads(json.dumps(record, default=float))
+        if plain.get("mincharge") is None:
+            plain.pop("minchargeunits", None)
+        rates.append(URDBv8_to_ElectricityRates(plain))
+    loads = [(usage.kwh * (3600 / STEP)).tolist() for usage in used]
+    idle = [0.0] * YEAR
+    totals = np.zeros((len(given), len(used)))
+    for row, rate in enumerate(rates):
+        for column, load in enumerate(loads):
+            model = utilityrate.new()
+            for name, value in rate.items():
+                model.value(name, value)
+            model.value("analysis_period", 1)
+            model.value("system_use_lifetime_output", 0)
+            model.value("inflation_rate", 0)
+            model.value("degradation", [0])
+            model.value("gen", idle)
+            model.value("load", load)
+            model.execute(0)
+            totals[row, column] = sum(model.Outputs.year1_monthly_ec_charge_with_system)
+    return totals
+
+
+def measure(count: int, sam: int) -> dict[str, Any]:
+    """Every figure of the bench, seconds per account × rate unless named otherwise."""
+    given, used = records(), accounts(count)
+    calendar = Calendar(ZoneInfo("UTC"), months(ZoneInfo("UTC"), MONDAY_2018, used[0].end))
+    plans = [Plan.of(tariff.read(record), calendar) for record in given]
+    pairs = count * len(plans)
+    batch = to_batch(used, calendar)
+    priced(plans, batch)
+    found: dict[str, Any] = {"accounts": count, "tariffs": len(plans), "pairs": pairs}
+    found["from_intervals"] = fastest(lambda: priced(plans, to_batch(used, calendar))) / pairs
+    found["from_cells"] = fastest(lambda: priced(plans, batch)) / pairs
+    stacked = np.array([usage.kwh for usage in used])
+    found["one_pass"] = fastest(lambda: [account.sum() for account in stacked]) / pairs
+    found["pass_ratio"] = found["from_intervals"] / found["one_pass"]
+    found["with_lines"] = fastest(lambda: _explained(plans, used, calendar), 3) / len(plans)
+    if sam:
+        found |= _against_sam(given, used[:sam], plans, calendar, found)
+    return found
+
+
+def _explained(plans: list[Plan], used: list[Usage], calendar: Calendar) -> None:
+    from espi_server.rates.bill import bill
+
+    for plan in plans:
+        bill(plan.tariff, used[0], calendar)
+
+
+def _against_sam(
+    given: list[dict[str, Any]],
+    used: list[Usage],
+    plans: list[Plan],
+    calendar: Calendar,
+    found: dict[str, Any],
+) -> dict[str, Any]:
+    batch = to_batch(used, calendar)
+    begin = time.perf_counter()
+    theirs = sam_years(given, used)
+    seconds = (time.perf_counter() - begin) / theirs.size
+    ours = np.array([charge(plan, batch).energy.sum(axis=0) for plan in plans])
+    return {
+        "sam": seconds,
+        "sam_difference": float(np.abs(ours - theirs).max()),
+        "times_from_intervals": seconds / found["from_intervals"],
+        "times_from_cells": seconds / found["from_cells"],
+    }
+
+
+def report(found: dict[str, Any]) -> list[str]:
+    """The table."""
+    lines = [
+        f"{found['accounts']} accounts × {found['tariffs']} tariffs, 35,040 intervals each, one core",
+        "",
+    ]
+    for name, words in (
+        ("sam", "SAM, per account × rate"),
+        ("from_intervals", "from intervals"),
+        ("from_cells", "from stored cells"),
+        ("one_pass", "one pass over the data"),
+        ("with_lines", "one explained bill"),
+    ):
+        if name in found:
+            lines.append(f"{words:28} {found[name] * 1e6:12.2f} µs")
+    lines.append("")
+    for name, words, gate in (
+        ("times_from_intervals", "faster than SAM, intervals", GATES["intervals"]),
+        ("times_from_cells", "faster than SAM, cells", GATES["cells"]),
+    ):
+        if name in found:
+            lines.append(f"{words:28} {found[name]:12.0f} ×   gate {gate:.0f}")
+    lines.append(f"{'times one pass':28} {found['pass_ratio']:12.2f} ×   gate at most {GATES['pass']:.0f}")
+    if "sam_difference" in found:
+        lines.append(f"{'largest difference, energy':28} {found['sam_difference']:12.6f} $ a year")
+    return lines
+
+
+def missed(found: dict[str, Any]) -> list[str]:
+    """The gates not reached."""
+    gates = [("times_from_intervals", GATES["intervals"]), ("times_from_cells", GATES["cells"])]
+    under = [
+        f"{name} {found[name]:.0f} < {gate:.0f}"
+        for name, gate in gates
+        if name in found and found[name] < gate
+    ]
+    return under + (
+        [f"pass_ratio {found['pass_ratio']:.2f} > 4"] if found["pass_ratio"] > GATES["pass"] else []
+    )
+
+
+def main() -> int:
+    """Measure, print, write; 1 if a gate was missed."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
+    parser.add_argument("--accounts", type=int, default=200)
+    parser.add_argument("--sam", type=int, default=4, help="accounts priced by SAM too; 0 leaves SAM out")
+    parser.add_argument("--json", type=Path, default=ROOT / "bench" / "results" / "bills.json")
+    asked = parser.parse_args()
+    found = measure(asked.accounts, asked.sam)
+    found["missed"] = missed(found)
+    print("\n".join(report(found)))
+    asked.json.parent.mkdir(parents=True, exist_ok=True)
+    asked.json.write_text(json.dumps(found, indent=1) + "\n")
+    for gate in found["missed"]:
+        print(f"Gate missed: {gate}", file=sys.stderr)
+    return 1 if found["missed"] else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
