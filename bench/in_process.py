@@ -163,10 +163,17 @@ def interleaved(ways: dict[str, Callable[[], object]], repetitions: int) -> dict
     times: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(repetitions):
         for name, way in ways.items():
-            began = perf_counter()
-            way()
-            times[name].append((perf_counter() - began) * 1000)
+            times[name].append(turn(way))
     return {name: median(taken) for name, taken in times.items()}
+
+
+def turn(way: Callable[[], object]) -> float:
+    """Milliseconds of one run, averaged over 30 ms of runs, so that a short way is not timed on cold caches alone."""
+    runs, spent, began = 0, 0.0, perf_counter()
+    while spent < 0.03:
+        way()
+        runs, spent = runs + 1, perf_counter() - began
+    return spent * 1000 / runs
 
 
 def feeds(repetitions: int) -> dict[str, float]:
