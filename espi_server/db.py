@@ -14,6 +14,7 @@ import json
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import IntEnum
 from typing import Annotated, Any
 
 from sqlalchemy import (
@@ -36,7 +37,7 @@ from sqlalchemy import create_engine as sqlalchemy_engine
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import DeclarativeBase, Session, mapped_column
-from sqlalchemy.sql import Executable
+from sqlalchemy.sql import ClauseElement
 
 NIL = uuid.UUID(int=0)  # stands for "no usage point" in keys that hold one
 
@@ -100,6 +101,12 @@ class Database:
         with self._read.connect() as connection:
             yield connection.connection.driver_connection
 
+    @contextmanager
+    def driver_writing(self) -> Iterator[Any]:
+        """The driver's own connection inside one unit of work: committed when the block ends well."""
+        with self._write.connect() as connection, connection.begin():
+            yield connection.connection.driver_connection
+
     def close(self) -> None:
         """Give back every connection."""
         self.engine.dispose()
@@ -146,11 +153,12 @@ class Compiled:
     a UUID and a JSON cell of either driver.
     """
 
-    def __init__(self, statement: Executable, engine: Engine) -> None:
+    def __init__(self, statement: ClauseElement, engine: Engine) -> None:
         compiled = statement.compile(engine)
         self.sql = str(compiled)
-        self._constants = {k: v for k, v in compiled.params.items() if v is not None}
         self._plain = _PLAIN[engine.dialect.name]
+        given = compiled.construct_params(_check=False)
+        self._constants = {name: self._plain(value) for name, value in given.items() if value is not None}
         self._run = _RUN[engine.dialect.name]
 
     def rows(self, driver: Any, **values: Any) -> list[tuple[Any, ...]]:
@@ -158,8 +166,12 @@ class Compiled:
         parameters = dict(self._constants)
         for name, value in values.items():
             parameters[name] = self._plain(value)
-        found: list[tuple[Any, ...]] = self._run(driver, self.sql, parameters)
+        found: list[tuple[Any, ...]] = self._run(driver, self.sql, parameters).fetchall()
         return found
+
+    def run(self, driver: Any, **values: Any) -> None:
+        """Run a statement that answers no rows."""
+        self._run(driver, self.sql, {name: self._plain(value) for name, value in values.items()})
 
 
 def among(column: Any, name: str, engine: Engine) -> Any:
@@ -184,17 +196,21 @@ def loaded(value: Any) -> Any:
 def _plain_for_sqlite(value: Any) -> Any:
     if isinstance(value, uuid.UUID):
         return value.hex
+    if isinstance(value, IntEnum):
+        return int(value)
     return json.dumps([each.hex for each in value]) if isinstance(value, list) else value
 
 
 def _run_on_sqlite(driver: Any, sql: str, parameters: dict[str, Any]) -> Any:
-    return driver.execute(sql, parameters).fetchall()
+    return driver.execute(sql, parameters)
 
 
 def _run_on_postgresql(driver: Any, sql: str, parameters: dict[str, Any]) -> Any:
-    with driver.cursor(binary=True) as cursor:
-        return cursor.execute(sql, parameters, prepare=True).fetchall()
+    return driver.cursor(binary=True).execute(sql, parameters, prepare=True)
 
 
-_PLAIN = {"sqlite": _plain_for_sqlite, "postgresql": lambda value: value}
+_PLAIN = {
+    "sqlite": _plain_for_sqlite,
+    "postgresql": lambda value: int(value) if isinstance(value, IntEnum) else value,
+}
 _RUN = {"sqlite": _run_on_sqlite, "postgresql": _run_on_postgresql}

@@ -154,7 +154,7 @@ def token_answer(
     session.add(family)
     session.flush()
     lifetime = lifetime or tokens.LIFETIMES["access"]
-    common = {
+    common: dict[str, Any] = {
         "application": application,
         "authorization": authorization,
         "scope": authorization.scope,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from sqlalchemy import Select, bindparam, literal, null, select
+from sqlalchemy import Select, bindparam, literal, null, or_, select
 from sqlalchemy.types import BigInteger, Text, Uuid
 
 from espi_server.access.models import Application, Authorization, AuthorizationUsagePoint, Token, TokenFamily
@@ -34,7 +34,7 @@ def live_token() -> Any:
     return alive.exists()
 
 
-def _authorized() -> Select[Any]:
+def _authorized() -> Any:
     now = bindparam("now", type_=BigInteger)
     return (
         select(
@@ -45,23 +45,24 @@ def _authorized() -> Select[Any]:
         )
         .join(AuthorizationUsagePoint, AuthorizationUsagePoint.authorization_id == Authorization.id)
         .where(Authorization.ended_at.is_(None), Authorization.starts_at <= now, Authorization.ends_at > now)
-        .where(live_token())
+        .where(Authorization.utility_id == bindparam("utility", type_=Uuid), live_token())
     )
 
 
-def subscription(authorization_id: uuid.UUID) -> Opening:
+def subscription(utility_id: uuid.UUID, authorization_id: uuid.UUID) -> Opening:
     """The usage points of one authorization."""
     members = _authorized().where(Authorization.id == bindparam("authorization", type_=Uuid))
-    return Opening("subscription", members, {"authorization": authorization_id})
+    return Opening("subscription", members, {"authorization": authorization_id, "utility": utility_id})
 
 
-def bulk(application_id: uuid.UUID, bulk_id: str) -> Opening:
-    """The usage points of all authorizations of an application whose scope names this `BR=`."""
+def bulk(utility_id: uuid.UUID, application_id: uuid.UUID | None, bulk_id: str) -> Opening:
+    """The usage points of all authorizations whose scope names this `BR=`: an application's, or (None) everybody's."""
+    application = bindparam("application", type_=Uuid)
     members = _authorized().where(
-        Authorization.application_id == bindparam("application", type_=Uuid),
+        or_(application.is_(None), Authorization.application_id == application),
         Authorization.bulk_id == bindparam("bulk", type_=Text),
     )
-    return Opening("bulk", members, {"application": application_id, "bulk": bulk_id})
+    return Opening("bulk", members, {"application": application_id, "bulk": bulk_id, "utility": utility_id})
 
 
 def _whole(condition: Any) -> Select[Any]:
@@ -80,10 +81,8 @@ def utility(utility_id: uuid.UUID) -> Opening:
     )
 
 
-def customer(customer_id: uuid.UUID) -> Opening:
+def customer(utility_id: uuid.UUID, customer_id: uuid.UUID) -> Opening:
     """Every usage point of one customer, without limits: for custodian and upload tokens."""
-    return Opening(
-        "customer",
-        _whole(UsagePoint.customer_id == bindparam("customer", type_=Uuid)),
-        {"customer": customer_id},
-    )
+    owner = UsagePoint.customer_id == bindparam("customer", type_=Uuid)
+    members = _whole(owner & (UsagePoint.utility_id == bindparam("utility", type_=Uuid)))
+    return Opening("customer", members, {"customer": customer_id, "utility": utility_id})

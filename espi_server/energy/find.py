@@ -40,6 +40,7 @@ class Statements:
     """The compiled statements for one form of opening on one engine."""
 
     def __init__(self, members: Select[Any], engine: Any) -> None:
+        self.members = Compiled(_count(members), engine)
         self.frames = Compiled(_frames(members), engine)
         self.blocks = Compiled(_blocks(members), engine)
         self.contents = Compiled(_contents(engine), engine)
@@ -72,13 +73,22 @@ def _within(row: Any) -> Any:
     )
 
 
-def _consented(row: Any, member: Any) -> Any:
+def consented(row: Any, member: Any) -> Any:
     """A summary may be seen if its period begins inside the consented history."""
     return or_(
-        row.kind.not_in(_WITH_HISTORY),
+        and_(*(row.kind != kind for kind in _WITH_HISTORY)),
         member.history_from.is_(None),
         row.starts_at >= member.history_from,
     )
+
+
+def _framing() -> Any:
+    """A usage point and its meter readings frame what is selected below them, unless `:strict` asks for them alone."""
+    return and_(Resource.kind < Kind.IntervalBlock, _number("strict").is_(None))
+
+
+def _selected(member: Any) -> Any:
+    return or_(_framing(), and_(_within(Resource), consented(Resource, member)))
 
 
 def _chunk(members: Select[Any]) -> Any:
@@ -100,15 +110,19 @@ def _chunk(members: Select[Any]) -> Any:
     )
 
 
+def _count(members: Select[Any]) -> Select[Any]:
+    """How many usage points are open now."""
+    every = members.subquery("every")
+    only = bindparam("only", type_=Uuid)
+    return select(func.count()).select_from(every).where(or_(only.is_(None), every.c.usage_point_id == only))
+
+
 def _frames(members: Select[Any]) -> Select[Any]:
     """Per usage point, kind and shape of links: how many entries, and how many bytes of content."""
     member = _chunk(members).c
     size = func.length(Resource.xml)
     hit = case((_within(Resource), 1), else_=0)
-    chosen = and_(
-        Resource.usage_point_id == UsagePoint.id,
-        or_(Resource.kind < Kind.IntervalBlock, and_(_within(Resource), _consented(Resource, member))),
-    )
+    chosen = and_(Resource.usage_point_id == UsagePoint.id, _selected(member))
     keys = (
         member.subscription,
         member.usage_point_id,
@@ -117,6 +131,7 @@ def _frames(members: Select[Any]) -> Select[Any]:
         UsagePoint.version,
         Resource.kind,
         Resource.shape,
+        Resource.names,
         Resource.reference_id,
     )
     return (
@@ -165,8 +180,6 @@ def _blocks(members: Select[Any]) -> Select[Any]:
         select(
             member.subscription,
             member.usage_point_id,
-            member.scope,
-            member.history_from,
             IntervalBlock.meter_reading_id,
             IntervalBlock.starts_at,
             IntervalBlock.cuts,
@@ -175,12 +188,15 @@ def _blocks(members: Select[Any]) -> Select[Any]:
             IntervalBlock.month_digits,
             IntervalBlock.size,
             IntervalBlock.length,
+            IntervalBlock.published,
             IntervalBlock.updated,
             IntervalBlock.has_cost,
             IntervalBlock.finest,
             IntervalBlock.coarse,
+            IntervalBlock.is_delta,
             case((edge, IntervalBlock.day_index), else_=null()),
             case((edge, IntervalBlock.stamps), else_=null()),
+            case((edge, IntervalBlock.body), else_=null()),
             case((clipped, IntervalBlock.encoding), else_=null()),
             case((clipped, IntervalBlock.packed), else_=null()),
             case((clipped, IntervalBlock.extra), else_=null()),
@@ -199,18 +215,19 @@ def _blocks(members: Select[Any]) -> Select[Any]:
 
 def _contents(engine: Any) -> Any:
     """Whole rows: the utility-wide ones named by `:ids`, and every one below `:usage_points`."""
-    columns = _resource_columns()
+    columns = resource_columns()
     shared = select(*columns).where(
         Resource.usage_point_id == NIL, Resource.kind < Kind.UsagePoint, among(Resource.id, "ids", engine)
     )
     below = select(*columns).where(
         among(Resource.usage_point_id, "usage_points", engine),
-        or_(Resource.kind < Kind.IntervalBlock, _within(Resource)),
+        or_(_framing(), _within(Resource)),
     )
     return shared.union_all(below)
 
 
-def _resource_columns() -> tuple[Any, ...]:
+def resource_columns() -> tuple[Any, ...]:
+    """A small resource as `measure.Content` names it."""
     return (
         Resource.usage_point_id,
         Resource.kind,
@@ -233,13 +250,12 @@ def _group(members: Select[Any], engine: Any) -> Any:
 def _page_resources(members: Select[Any], engine: Any) -> Select[Any]:
     """The small resources of a group of usage points, each row with its usage point's version now."""
     member = _group(members, engine).c
-    chosen = or_(Resource.kind < Kind.IntervalBlock, and_(_within(Resource), _consented(Resource, member)))
     return (
-        select(member.subscription, UsagePoint.version, *_resource_columns())
+        select(member.subscription, UsagePoint.version, *resource_columns())
         .select_from(member.subscription.table)
         .join(UsagePoint, UsagePoint.id == member.usage_point_id)
         .join(Resource, Resource.usage_point_id == UsagePoint.id)
-        .where(chosen)
+        .where(_selected(member))
         .order_by(member.subscription, member.usage_point_id, Resource.kind, Resource.starts_at, Resource.id)
     )
 
@@ -254,13 +270,12 @@ def _page_blocks(members: Select[Any], engine: Any) -> Select[Any]:
             member.subscription,
             UsagePoint.version,
             member.usage_point_id,
-            member.scope,
-            member.history_from,
             IntervalBlock.meter_reading_id,
             IntervalBlock.starts_at,
             IntervalBlock.coarse,
-            IntervalBlock.has_cost,
-            IntervalBlock.finest,
+            IntervalBlock.is_delta,
+            IntervalBlock.published,
+            IntervalBlock.updated,
             IntervalBlock.stamps,
             IntervalBlock.day_index,
             case((_number("rendered") == 1, null()), else_=IntervalBlock.body),

@@ -1,0 +1,135 @@
+"""Authorizations and applications as the standard's own resources."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from espi_server import clock
+from espi_server.access.models import Application, Authorization
+from espi_server.accounts.models import Utility
+from espi_server.energy.single import Found
+from espi_server.espi import atom, paths
+from espi_server.espi import authorization as espi
+from espi_server.espi.atom import Link
+from espi_server.espi.codes import (
+    AuthorizationStatus,
+    DataCustodianApplicationStatus,
+    GrantType,
+    ResponseType,
+    ThirdPartyApplicationStatus,
+    TokenEndPointMethod,
+    TokenType,
+)
+from espi_server.espi.content import Content
+from espi_server.espi.rights import Rights
+from espi_server.espi.scope import Scope
+from espi_server.espi.usage import DateTimeInterval
+
+_LONGEST = 2**32 - 1
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """The utility's public base, and the resource base below it."""
+
+    public: str
+    base: str
+
+
+def authorizations(
+    session: Session, utility_id: uuid.UUID, application_id: uuid.UUID | None
+) -> list[Authorization]:
+    """A utility's authorizations, of one application or of all, the oldest first."""
+    chosen = select(Authorization).where(Authorization.utility_id == utility_id)
+    if application_id is not None:
+        chosen = chosen.where(Authorization.application_id == application_id)
+    return list(session.scalars(chosen.order_by(Authorization.created_at, Authorization.id)))
+
+
+def applications(session: Session, utility_id: uuid.UUID) -> list[Application]:
+    """A utility's applications, the oldest first."""
+    chosen = select(Application).where(Application.utility_id == utility_id)
+    return list(session.scalars(chosen.order_by(Application.created_at, Application.id)))
+
+
+def authorization_entry(row: Authorization, addresses: Addresses, *, alone: bool = False) -> Found:
+    """An Authorization entry: what was granted, until when, and where the data are."""
+    base, id = addresses.base, str(row.id)
+    rights = Rights.of(Scope.parse(row.scope))
+    personal = row.customer_id is not None and rights.sees_customer
+    content = espi.Authorization(
+        authorized_period=_period(row.starts_at, row.ends_at),
+        published_period=None if row.history_from is None else _period(row.history_from, row.ends_at),
+        status=AuthorizationStatus(1 if is_live(row) else 0),
+        expires_at=row.ends_at,
+        grant_type=GrantType("authorization_code"),
+        scope=row.scope,
+        token_type=TokenType("Bearer"),
+        resource_uri=paths.batch_subscription(base, id),
+        authorization_uri=paths.authorization(base, id),
+        customer_resource_uri=paths.batch_retail_customer(base, str(row.customer_id)) if personal else "",
+    )
+    return _entry(content, base, id, row.created_at, row.updated_at, alone)
+
+
+def is_live(row: Authorization) -> bool:
+    """Is the authorization neither ended nor expired?"""
+    return row.ended_at is None and row.starts_at <= clock.seconds() < row.ends_at
+
+
+def application_entry(
+    row: Application, utility: Utility, addresses: Addresses, *, alone: bool = False
+) -> bytes:
+    """An ApplicationInformation entry. Secrets are shown at registration only; here their elements are empty."""
+    stated = row.information
+    content = espi.ApplicationInformation(
+        data_custodian_id=utility.code,
+        data_custodian_application_status=DataCustodianApplicationStatus(row.status),
+        third_party_application_description=stated.get("description"),
+        third_party_application_status=ThirdPartyApplicationStatus(stated.get("third_party_status", 3)),
+        third_party_notify_uri=row.notify_uri or "",
+        authorization_server_uri=addresses.public,
+        authorization_server_authorization_endpoint=f"{addresses.public}/oauth/authorize",
+        authorization_server_token_endpoint=f"{addresses.public}/oauth/token",
+        data_custodian_bulk_request_uri=f"{addresses.base}/Batch/Bulk",
+        data_custodian_resource_endpoint=addresses.base,
+        client_secret="",
+        client_name=row.name,
+        redirect_uri=row.redirect_uris or [""],
+        client_id=row.client_id,
+        software_id=stated.get("software_id", row.name),
+        software_version=stated.get("software_version", "1"),
+        client_id_issued_at=row.created_at,
+        client_secret_expires_at=0,
+        contacts=stated.get("contacts", []),
+        token_endpoint_auth_method=TokenEndPointMethod("client_secret_basic"),
+        scope=[row.scope],
+        grant_types=[
+            GrantType(each) for each in ("authorization_code", "client_credentials", "refresh_token")
+        ],
+        response_types=ResponseType("code"),
+        registration_client_uri=paths.application_information(addresses.base, str(row.id)),
+        registration_access_token="",
+    )
+    return _entry(content, addresses.base, str(row.id), row.created_at, row.updated_at, alone)
+
+
+def service_status() -> bytes:
+    """A bare ServiceStatus: normal."""
+    status: bytes = espi.ServiceStatus(current_status=1).write()
+    return b'<?xml version="1.0" encoding="UTF-8"?>' + status
+
+
+def _entry(content: Content, base: str, id: str, published: int, updated: int, alone: bool) -> Found:
+    links = [Link(*each) for each in paths.links(base, content.name, id)]
+    head = atom.entry_head(id=f"urn:uuid:{id}", title=content.name, links=links, alone=alone)
+    body = head + content.write() + atom.entry_tail(published=published, updated=updated)
+    return Found(body, published, updated)
+
+
+def _period(start: int, end: int) -> DateTimeInterval:
+    return DateTimeInterval(duration=min(end - start, _LONGEST), start=start)

@@ -1,0 +1,44 @@
+"""Wiring, and nothing else: settings → database → guard → blueprints → error pages."""
+
+from __future__ import annotations
+
+import logging
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from espi_server.access.disclosures import Disclosures
+from espi_server.access.guard import Guard
+from espi_server.db import Database
+from espi_server.settings import Settings
+from espi_server.web import answers, pages, requests, resources, status
+from espi_server.web.house import EXTENSION, House
+from espi_server.web.limits import Turnstile
+
+UPLOAD_LIMIT = 1024 * 1024  # bytes of a request body; large deliveries have their own way in
+
+
+def create_app(settings: Settings | None = None, database: Database | None = None) -> Flask:
+    """The WSGI application of one installation."""
+    settings = settings or Settings.load()
+    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    database = database or Database(settings.database_url, pool_size=settings.threads + 8)
+    app = Flask("espi_server", template_folder="web/templates", static_folder="web/static")
+    app.config.update(SECRET_KEY=settings.secret_key, MAX_CONTENT_LENGTH=UPLOAD_LIMIT)
+    app.url_map.strict_slashes = False  # a trailing slash is accepted, without a redirect
+    app.url_map.merge_slashes = False
+    app.extensions[EXTENSION] = House(
+        settings=settings,
+        database=database,
+        guard=Guard(database),
+        disclosures=Disclosures(database),
+        turnstile=Turnstile(total=settings.feeds, each=settings.feeds_per_application),
+    )
+    requests.number(app)
+    answers.answer_problems(app)
+    for blueprint in (status.blueprint, pages.blueprint, resources.blueprint()):
+        app.register_blueprint(blueprint)
+    if settings.proxies:
+        hops = settings.proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)
+    return app

@@ -1,0 +1,85 @@
+"""What somebody asks of the usage side: whose data, which of it, and how it is to be addressed."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from espi_server.energy.find import Opening
+from espi_server.energy.models import Kind
+from espi_server.espi.query import Query
+from espi_server.espi.rights import Rights
+
+
+@dataclass(frozen=True)
+class Asking:
+    """One request for a feed.
+
+    `at` makes the address usage points stand on from a subscription's id; `rights` tells what a subscription's
+    scope and consented history allow. `kinds` None asks for a whole tree, else for a collection of these kinds,
+    of one usage point or meter reading where given.
+    """
+
+    opening: Opening
+    base: str
+    href: str
+    link_type: str
+    title: str
+    id: uuid.UUID
+    at: Callable[[str], str]
+    rights: Callable[[str | None, int | None], Rights]
+    zone: ZoneInfo
+    digest: bytes
+    now: int
+    query: Query = field(default_factory=Query)
+    kinds: frozenset[int] | None = None
+    usage_point: uuid.UUID | None = None
+    meter_reading: uuid.UUID | None = None
+
+    def wants(self, kind: int, rights: Rights) -> bool:
+        """Is this kind asked for, and may it be seen?"""
+        return (self.kinds is None or kind in self.kinds) and rights.sees(Kind(kind).name)
+
+    @property
+    def wants_blocks(self) -> bool:
+        """Are interval blocks asked for?"""
+        return self.kinds is None or Kind.IntervalBlock in self.kinds
+
+    @property
+    def is_selective(self) -> bool:
+        """Does the query leave entries out by their times?"""
+        query = self.query
+        times = (query.published_min, query.published_max, query.updated_min, query.updated_max)
+        return any(each is not None for each in times)
+
+    @property
+    def who(self) -> dict[str, Any]:
+        """What every statement is given: whose data, and who asks."""
+        return {**self.opening.parameters, "digest": self.digest, "now": self.now}
+
+    @property
+    def times(self) -> dict[str, Any]:
+        """The query's limits on an entry's own times; strict for a collection, which has no frame."""
+        query = self.query
+        return {
+            "published_min": query.published_min,
+            "published_max": query.published_max,
+            "updated_min": query.updated_min,
+            "updated_max": query.updated_max,
+            "strict": None if self.kinds is None else 1,
+        }
+
+    @property
+    def window(self) -> dict[str, Any]:
+        """The query's limits on interval blocks."""
+        query = self.query
+        return {
+            "after": query.ends_after,
+            "before": query.starts_before,
+            "updated_min": query.updated_min,
+            "updated_max": query.updated_max,
+            "meter_reading": self.meter_reading,
+        }

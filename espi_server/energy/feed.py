@@ -1,0 +1,254 @@
+"""Feeds that know their exact length before the first byte, and are read in short pages.
+
+A feed is first measured (`measure`), then written page by page. Each page is a short read of its own that joins
+what is still authorized and each usage point's version: a revocation or an import in mid-download is noticed at
+the next page. What no longer agrees with the measure raises, so the connection breaks before the promised length
+and the client knows to ask again; a feed never ends early and looks whole.
+
+Where readings must be rendered for this reader, or only some entries are wanted, nothing can be measured from
+outside; the feed is then written to a temporary file first, and sent from there.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
+from tempfile import SpooledTemporaryFile
+
+from espi_server.db import NIL, Database, loaded, text_id
+from espi_server.energy import find
+from espi_server.energy.asking import Asking
+from espi_server.energy.entries import Writer, block_opening, block_tail, visible
+from espi_server.energy.find import PAGE
+from espi_server.energy.measure import Content, Measure, Point
+from espi_server.energy.models import Kind
+from espi_server.energy.paging import pages
+from espi_server.energy.served import Cutter, Row
+from espi_server.errors import Unavailable
+from espi_server.espi import atom
+from espi_server.espi.stream import Piece, gzip, identity
+
+GROUP = 64  # usage points whose small resources are read by one statement
+IN_MEMORY = 1 << 20  # bytes of a feed kept in memory when it is written before it is sent
+CHUNK = 1 << 16
+CHECK_EVERY = 32  # chunks of a feed sent from a file between two looks at the authorization
+
+_FIRST = -(2**62)  # before any start of a block
+_SINKS = {"gzip": gzip, "identity": identity}
+Entry = tuple[Piece, ...]
+
+
+class FeedChanged(Unavailable):
+    """What this feed holds changed, or its authorization ended, while it was being sent. Ask for it again."""
+
+
+class Feed:
+    """One feed for one reader. Nothing is read before `measure`, nothing is held between two pages."""
+
+    def __init__(self, database: Database, asking: Asking) -> None:
+        self._database = database
+        self._asking = asking
+        self._writer = Writer(asking.base)
+        self._statements = find.statements(asking.opening.form, database.engine, asking.opening.members)
+        with database.driver() as driver:
+            self.measured = Measure(asking, self._statements, driver)
+
+    @property
+    def updated(self) -> int:
+        """When anything in the feed last changed, epoch seconds; 0 for an empty one."""
+        return self.measured.updated
+
+    @property
+    def state(self) -> str:
+        """A digest that differs wherever a byte of the feed could."""
+        return self.measured.state
+
+    @property
+    def entries(self) -> int:
+        """How many entries the whole selection has, before paging."""
+        return self.measured.entries
+
+    def body(self, encoding: str) -> tuple[int, Iterator[bytes]]:
+        """The exact length in bytes, and the bytes, as `gzip` or `identity`."""
+        query = self._asking.query
+        if self.measured.rendered or self.measured.outsized or query.limit is not None or query.offset:
+            return self._spooled(encoding)
+        return self.measured.size(encoding, [self._head(), atom.FEED_TAIL]), _SINKS[encoding](self._pieces())
+
+    def write(self, encoding: str = "identity") -> Iterator[bytes]:
+        """The bytes alone."""
+        return self.body(encoding)[1]
+
+    def _pieces(self) -> Iterator[Piece]:
+        yield self._head()
+        query = self._asking.query
+        stop = None if query.limit is None else query.offset + query.limit
+        yield from chain.from_iterable(islice(self._entries(), query.offset, stop))
+        yield atom.FEED_TAIL
+
+    def _head(self) -> bytes:
+        asking = self._asking
+        return atom.feed_head(
+            id=f"urn:uuid:{asking.id}",
+            title=asking.title,
+            updated=self.updated,
+            href=asking.href,
+            type=asking.link_type,
+            links=pages(asking.href.partition("?")[0], asking.query, self._total(), asking.link_type),
+        )
+
+    def _total(self) -> int:
+        """How many entries there are before paging; readings rendered for this reader must be cut to be counted."""
+        if self._asking.query.limit is None or not self.measured.rendered:
+            return self.measured.entries
+        return sum(1 for _ in self._entries())
+
+    # --- a feed from a file ---------------------------------------------------------------------------
+
+    def _spooled(self, encoding: str) -> tuple[int, Iterator[bytes]]:
+        file = SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - closed when it has been sent
+        for piece in _SINKS[encoding](self._pieces()):
+            file.write(piece)
+        length = file.tell()
+        file.seek(0)
+        return length, self._sent(file)
+
+    def _sent(self, file: SpooledTemporaryFile[bytes]) -> Iterator[bytes]:
+        with file:
+            parts = iter(lambda: file.read(CHUNK), b"")
+            for number, part in enumerate(parts, 1):
+                yield part
+                if number % CHECK_EVERY == 0:
+                    self._check_still_open()
+
+    def _check_still_open(self) -> None:
+        with self._database.driver() as driver:
+            rows = self._statements.members.rows(driver, only=self._asking.usage_point, **self._asking.who)
+        if rows[0][0] != len(self.measured.points):
+            raise FeedChanged()
+
+    # --- entries, in feed order -----------------------------------------------------------------------
+
+    def _entries(self) -> Iterator[Entry]:
+        for content in self.measured.shared:
+            yield (self._shared_entry(content),)
+        for group in self._groups():
+            yield from self._group_entries(group)
+
+    def _shared_entry(self, row: Content) -> bytes:
+        rights = self.measured.points[0].rights
+        times = (row.published, row.updated)
+        return self._writer.entry("", row.kind, text_id(row.id), "", (), row.xml, times, rights)
+
+    def _groups(self) -> Iterator[list[Point]]:
+        """Usage points that share a page: one alone where it has more rows than a page."""
+        group: list[Point] = []
+        rows = 0
+        for point in self.measured.points:
+            if not point.chosen:
+                continue
+            if group and (rows + point.rows > PAGE or len(group) == GROUP):
+                yield group
+                group, rows = [], 0
+            group.append(point)
+            rows += point.rows
+        if group:
+            yield group
+
+    def _group_entries(self, group: Sequence[Point]) -> Iterator[Entry]:
+        resources = self._resources(group)
+        blocks = self._block_rows(group)
+        waiting = next(blocks, None)
+        for point in group:
+            small = resources[point.key]
+            yield from self._small_entries(point, (row for row in small if row.kind < Kind.IntervalBlock))
+            while waiting is not None and waiting[0] == point.key:
+                yield from self._block_entries(point, waiting[1])
+                waiting = next(blocks, None)
+            yield from self._small_entries(point, (row for row in small if row.kind > Kind.IntervalBlock))
+
+    def _small_entries(self, point: Point, rows: Iterable[Content]) -> Iterator[Entry]:
+        at = self._asking.at(point.subscription)
+        for row in rows:
+            if not self._asking.wants(row.kind, point.rights):
+                continue
+            xml = visible(row.kind, row.content, row.xml, point.rights)
+            yield (
+                self._writer.entry(
+                    at, row.kind, text_id(row.id), point.id, loaded(row.related), xml, (row.published, row.updated),
+                    point.rights,
+                ),
+            )  # fmt: skip
+
+    def _block_entries(self, point: Point, row: Row) -> Iterator[Entry]:
+        heads = self._writer.block_heads(
+            self._asking.at(point.subscription), point.id, str(row.meter_reading)
+        )
+        cutter = Cutter(point.rights, self._asking.query, self._asking.zone, self.measured.rendered)
+        for block in cutter.blocks(row):
+            head = block.id.encode().join(heads) + block_opening(block.start, block.duration)
+            yield (head, *block.segments, block_tail(block.published, block.updated))
+
+    # --- pages ----------------------------------------------------------------------------------------
+
+    def _resources(self, group: Sequence[Point]) -> dict[tuple[str, str], list[Content]]:
+        """The small resources of a group by usage point, as they were measured; else `FeedChanged`."""
+        found: dict[tuple[str, str], list[Content]] = defaultdict(list)
+        points = {point.key: point for point in group}
+        if any(point.resources for point in group):
+            with self._database.driver() as driver:
+                rows = self._statements.page_resources.rows(
+                    driver, usage_points=_ids(group), **self._asking.who, **self._asking.times
+                )
+            for subscription, version, *rest in rows:
+                content = Content(*rest)
+                key = text_id(subscription), text_id(content.usage_point)
+                _check_version(points.get(key), version)
+                found[key].append(content)
+        if any(len(found[point.key]) != point.resources for point in group):
+            raise FeedChanged()
+        return found
+
+    def _block_rows(self, group: Sequence[Point]) -> Iterator[tuple[tuple[str, str], Row]]:
+        """The block rows of a group, a page at a time; as many as were measured, else `FeedChanged`."""
+        expected = sum(point.rows for point in group)
+        points = {point.key: point for point in group}
+        after, starts = NIL, _FIRST
+        while expected > 0:
+            page = [each for each in self._page(group, after, starts) if each[0] in points]
+            for key, version, row in page:
+                _check_version(points[key], version)
+                after, starts = row.meter_reading, row.starts_at
+                yield key, row
+            expected -= len(page)
+            if not page or expected < 0:
+                raise FeedChanged()
+
+    def _page(
+        self, group: Sequence[Point], after: uuid.UUID, starts: int
+    ) -> Iterator[tuple[tuple[str, str], int, Row]]:
+        with self._database.driver() as driver:
+            rows = self._statements.page_blocks.rows(
+                driver,
+                usage_points=_ids(group),
+                meter_reading_after=after,
+                starts_after=starts,
+                rendered=1 if self.measured.rendered else 0,
+                **self._asking.who,
+                **self._asking.window,
+            )
+        for subscription, version, usage_point, meter_reading, *rest in rows:
+            key = text_id(subscription), text_id(usage_point)
+            yield key, version, Row(uuid.UUID(text_id(meter_reading)), *rest)
+
+
+def _ids(group: Sequence[Point]) -> list[uuid.UUID]:
+    return [uuid.UUID(point.id) for point in group]
+
+
+def _check_version(point: Point | None, version: int) -> None:
+    """An import that changed a usage point still to be sent cuts the feed."""
+    if point is not None and point.version != version:
+        raise FeedChanged()

@@ -1,0 +1,319 @@
+"""Measuring a feed before its first byte: how many entries, how many bytes, and what state of the data it shows.
+
+Stored bytes go out as they are, and the length of everything around them follows from its shape; so two
+aggregate statements per few hundred usage points measure a feed of any size.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from espi_server.db import NIL, loaded, text_id
+from espi_server.energy.asking import Asking
+from espi_server.energy.entries import Writer, shape_of, shown_whole, visible
+from espi_server.energy.find import CHUNK, Statements
+from espi_server.energy.models import Kind
+from espi_server.energy.served import RENDER, Cutter, Row
+from espi_server.espi.rights import Rights
+from espi_server.espi.stream import Length, stored_size
+
+_WITH_HISTORY = (Kind.UsageSummary, Kind.ElectricPowerQualitySummary)
+_LARGEST_LITERAL = 65_535  # bytes of one stored deflate block
+
+
+class Frame(NamedTuple):
+    """One row of `find.frames`: entries of one usage point that share kind, links and element names."""
+
+    subscription: Any
+    usage_point: Any
+    scope: str | None
+    history_from: int | None
+    version: int
+    kind: int | None
+    shape: str
+    names: str
+    reference: Any
+    entries: int
+    size: int
+    biggest: int
+    hits: int
+    updated: int | None
+
+
+class Stored(NamedTuple):
+    """One row of `find.blocks`: what a block row will contribute; its index only where a part of it is wanted."""
+
+    subscription: Any
+    usage_point: Any
+    meter_reading: Any
+    starts_at: int
+    cuts: int
+    months: int
+    day_digits: int
+    month_digits: int
+    size: int
+    length: int
+    published: int
+    updated: int
+    has_cost: bool
+    finest: int
+    coarse: bool
+    is_delta: bool
+    day_index: bytes | None
+    stamps: bytes | None
+    body: bytes | None
+    encoding: int | None
+    packed: bytes | None
+    extra: Any
+
+
+class Content(NamedTuple):
+    """One row of `find.contents`: a whole small resource."""
+
+    usage_point: Any
+    kind: int
+    id: Any
+    related: Any
+    starts_at: int
+    published: int
+    updated: int
+    content: Any
+    xml: bytes
+
+
+@dataclass(slots=True)
+class Point:
+    """One usage point of the feed as it was measured."""
+
+    subscription: str
+    id: str
+    version: int
+    rights: Rights
+    history_from: int | None
+    rows: int = 0  # of interval blocks to be read
+    resources: int = 0  # small ones to be read, written or not
+    chosen: bool = False  # anything of it is in the feed
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What tells the usage points of a feed apart."""
+        return self.subscription, self.id
+
+
+class Measure:
+    """What a feed holds: its usage points in order, the resources they share, entries, bytes, and their state.
+
+    `rendered`: this reader may not have the stored readings as they are; `outsized`: a resource is larger than a
+    literal. Either way `length` says nothing, and the feed is written to a file first.
+    """
+
+    def __init__(self, asking: Asking, statements: Statements, driver: Any) -> None:
+        self.points: list[Point] = []
+        self.shared: list[Content] = []
+        self.length = Length()
+        self.entries = 0
+        self.updated = 0
+        self.rendered = False
+        self.outsized = False
+        self._asking = asking
+        self._statements = statements
+        self._driver = driver
+        self._writer = Writer(asking.base)
+        self._references: dict[str, uuid.UUID] = {}
+        self._state = hashlib.sha256(f"{RENDER} {asking.href} {asking.query}".encode())
+        self._measure_all()
+        self._measure_shared()
+
+    @property
+    def state(self) -> str:
+        """A digest that differs wherever a byte of the feed could."""
+        return self._state.hexdigest()
+
+    def size(self, encoding: str, around: Sequence[bytes]) -> int:
+        """The bytes of the whole feed in an encoding, with these literals around its entries."""
+        if encoding == "identity":
+            return self.length.identity + sum(map(len, around))
+        return self.length.gzip + sum(stored_size(len(each)) for each in around)
+
+    def _measure_all(self) -> None:
+        last, more = (NIL, NIL), True
+        while more:
+            place = {
+                "after_subscription": last[0], "after_usage_point": last[1], "most": CHUNK,
+                "only": self._asking.usage_point,
+            }  # fmt: skip
+            found = self._measure_chunk(place)
+            more = len(found) == CHUNK
+            if more:
+                last = (uuid.UUID(found[-1].subscription), uuid.UUID(found[-1].id))
+            self.points += found
+
+    def _measure_chunk(self, place: dict[str, Any]) -> list[Point]:
+        """The next usage points, measured."""
+        asking = self._asking
+        frames = [
+            Frame(*row)
+            for row in self._statements.frames.rows(self._driver, **asking.who, **asking.times, **place)
+        ]
+        blocks: dict[tuple[str, str], list[Stored]] = defaultdict(list)
+        if frames and asking.wants_blocks:
+            for row in self._statements.blocks.rows(self._driver, **asking.who, **asking.window, **place):
+                stored = Stored(*row)
+                blocks[text_id(stored.subscription), text_id(stored.usage_point)].append(stored)
+        points, partial = [], []
+        for _, group in groupby(frames, key=lambda frame: (frame.subscription, frame.usage_point)):
+            rows = list(group)
+            point = self._point(rows[0])
+            points.append(point)
+            if self._measure_point(point, rows, blocks.get(point.key, [])):
+                partial.append(point)
+        if partial:
+            self._measure_filtered(partial)
+        return points
+
+    def _point(self, frame: Frame) -> Point:
+        rights = self._asking.rights(frame.scope, frame.history_from)
+        point = Point(
+            text_id(frame.subscription), text_id(frame.usage_point), frame.version, rights, frame.history_from
+        )
+        self._state.update(f"{point.subscription} {point.id} {point.version} {rights.digest}\n".encode())
+        return point
+
+    def _measure_point(self, point: Point, frames: Sequence[Frame], stored: Sequence[Stored]) -> bool:
+        """Count a usage point in; whether some of its resources must be filtered to be measured."""
+        asking, rights = self._asking, point.rights
+        wanted = [frame for frame in frames if frame.kind is not None and asking.wants(frame.kind, rights)]
+        point.resources = sum(frame.entries for frame in frames)
+        blocks = self._measure_blocks(point, stored) if rights.sees("IntervalBlock") else 0
+        point.chosen = bool(blocks) or self._is_chosen(wanted)
+        if not point.chosen:
+            return False
+        self.entries += blocks
+        filtered = False
+        for frame in wanted:
+            self.entries += frame.entries
+            self.updated = max(self.updated, frame.updated or 0)
+            filtered |= self._measure_frame(point, frame)
+        return filtered
+
+    def _is_chosen(self, wanted: Sequence[Frame]) -> bool:
+        # The frame of a usage point (itself, its meter readings) comes with whatever is selected below it; alone
+        # only where its own times are asked for.
+        if not self._asking.is_selective:
+            return bool(wanted)
+        return any(frame.hits or (frame.kind or 0) > Kind.IntervalBlock for frame in wanted)
+
+    def _measure_frame(self, point: Point, frame: Frame) -> bool:
+        kind = frame.kind or 0
+        if self._asking.kinds is None and frame.reference is not None:
+            self._references[text_id(frame.reference)] = frame.reference
+        if not shown_whole(point.rights.elements(Kind(kind).name), frame.names.split()):
+            return True
+        at = self._asking.at(point.subscription)
+        overhead = self._writer.overhead(at, kind, shape_of(frame.shape), point.rights)
+        _add(self.length, frame.entries, frame.size + frame.entries * overhead)
+        self.outsized |= frame.biggest + overhead > _LARGEST_LITERAL
+        return False
+
+    def _measure_filtered(self, points: Sequence[Point]) -> None:
+        """Measure by rendering: the resources of these usage points that must leave elements out."""
+        rows = self._contents([], [uuid.UUID(point.id) for point in points])
+        by_point: dict[str, list[Content]] = defaultdict(list)
+        for row in rows:
+            by_point[text_id(row.usage_point)].append(row)
+        for point in points:
+            at = self._asking.at(point.subscription)
+            for row in by_point[point.id]:
+                if not self._is_filtered(point, row):
+                    continue
+                shape = tuple((kind, id is None) for kind, id in loaded(row.related))
+                xml = visible(row.kind, row.content, row.xml, point.rights)
+                overhead = self._writer.overhead(at, row.kind, shape, point.rights)
+                _add(self.length, 1, overhead + len(xml))
+                self.outsized |= overhead + len(xml) > _LARGEST_LITERAL
+
+    def _is_filtered(self, point: Point, row: Content) -> bool:
+        if not self._asking.wants(row.kind, point.rights) or not self.consented(
+            point, row.kind, row.starts_at
+        ):
+            return False
+        return not shown_whole(point.rights.elements(Kind(row.kind).name), list(loaded(row.content)))
+
+    @staticmethod
+    def consented(point: Point, kind: int, starts_at: int) -> bool:
+        """Does a summary's period begin inside the consented history?"""
+        return kind not in _WITH_HISTORY or point.history_from is None or starts_at >= point.history_from
+
+    def _measure_blocks(self, point: Point, stored: Sequence[Stored]) -> int:
+        """The number of blocks; their bytes join the length."""
+        point.rows = len(stored)
+        if not stored:
+            return 0
+        rights = point.rights
+        stored_as_is = all(rights_allow(rights, row.has_cost, row.finest) for row in stored)
+        self.rendered |= not stored_as_is
+        head, tail = self._writer.block_overhead(self._asking.at(point.subscription))
+        cutter = Cutter(rights, self._asking.query, self._asking.zone)
+        blocks = 0
+        for row in stored:
+            self.updated = max(self.updated, row.updated)
+            if row.day_index is None:
+                count, digits = (
+                    (row.cuts, row.day_digits) if rights.cut == "day" else (row.months, row.month_digits)
+                )
+                _add(self.length, 2 * count, count * (head + tail) + digits)
+                self.length.segments(row.size, row.length)
+                blocks += count
+                continue
+            for block in cutter.blocks(_edge(row)) if stored_as_is else ():
+                digits = len(str(block.start)) + len(str(block.duration))
+                _add(self.length, 2, head + tail + digits)
+                for segment in block.segments:
+                    self.length.segments(len(segment.data), segment.length)
+                blocks += 1
+        return blocks
+
+    def _measure_shared(self) -> None:
+        """The utility-wide resources the feed leans on, each once, whatever their own times."""
+        if not self._references:
+            return
+        rights = self.points[0].rights
+        for row in self._contents(list(self._references.values()), []):
+            if not any(point.rights.sees(Kind(row.kind).name) for point in self.points):
+                continue
+            self.shared.append(row)
+            overhead = self._writer.overhead("", row.kind, (), rights)
+            _add(self.length, 1, overhead + len(row.xml))
+            self.entries += 1
+
+    def _contents(self, ids: Sequence[Any], points: Sequence[uuid.UUID]) -> list[Content]:
+        wanted = [each if isinstance(each, uuid.UUID) else uuid.UUID(each) for each in ids]
+        rows = self._statements.contents.rows(
+            self._driver, ids=wanted, usage_points=list(points), **self._asking.times
+        )
+        return sorted((Content(*row) for row in rows), key=lambda row: (row.kind, text_id(row.id)))
+
+
+def _add(length: Length, count: int, size: int) -> None:
+    """Counts `count` literals of `size` bytes in all, each small enough for one stored block."""
+    length.identity += size
+    length.gzip += size + (stored_size(1) - 1) * count
+
+
+def rights_allow(rights: Rights, has_cost: bool, finest: int) -> bool:
+    """May this reader have the stored bytes of a block row?"""
+    return (rights.reading_cost or not has_cost) and (rights.interval is None or finest >= rights.interval)
+
+
+def _edge(row: Stored) -> Row:
+    """What the cutter needs to tell which blocks a row at the edge of the selection serves."""
+    return Row(
+        uuid.UUID(text_id(row.meter_reading)), row.starts_at, row.coarse, row.is_delta, row.published, row.updated,
+        row.stamps or b"", row.day_index or b"", row.body, row.encoding, row.packed, row.extra,
+    )  # fmt: skip

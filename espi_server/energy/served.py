@@ -1,0 +1,223 @@
+"""One stored row of readings to the IntervalBlocks it serves: by local day or month, as far as they may be seen.
+
+Day and month blocks are slices of the same stored bytes. What rights do not allow as stored (a cost, a finer
+interval, the hours before the consented history) is rendered from the packed readings.
+"""
+
+from __future__ import annotations
+
+import struct
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from espi_server.db import loaded
+from espi_server.energy import identity
+from espi_server.espi import readings as columns
+from espi_server.espi.blocks import Body, Day
+from espi_server.espi.query import Query
+from espi_server.espi.readings import Readings, render, starts_around
+from espi_server.espi.rights import Rights
+from espi_server.espi.stream import Segment
+
+RENDER = 1
+"""Version of the stored XML: a row with another one is rendered anew by `espi-server render`."""
+
+_STAMP = struct.Struct("<II")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A block row as the page statement reads it; without `body` where everything must be rendered."""
+
+    meter_reading: uuid.UUID
+    starts_at: int
+    coarse: bool
+    is_delta: bool
+    published: int
+    updated: int
+    stamps: bytes
+    day_index: bytes
+    body: bytes | None
+    encoding: int | None
+    packed: bytes | None
+    extra: Any
+
+    @cached_property
+    def stored(self) -> Body:
+        """The stored body with its index."""
+        return Body(self.body or b"", self.day_index)
+
+    @cached_property
+    def readings(self) -> Readings:
+        """The readings themselves."""
+        return columns.unpack(self.encoding or 0, self.packed or b"", loaded(self.extra))
+
+    @property
+    def times(self) -> Iterator[tuple[int, ...]]:
+        """Published and updated of each day."""
+        return _STAMP.iter_unpack(self.stamps)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """An IntervalBlock to serve: its id, its interval, its times, and its readings."""
+
+    id: str
+    start: int
+    duration: int
+    published: int
+    updated: int
+    segments: tuple[Segment, ...]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A day of a row: where it lies, when it was published and changed; `readings` where it must be rendered."""
+
+    day: Day
+    number: int
+    published: int
+    updated: int
+    readings: Readings | None = None
+
+    @property
+    def interval(self) -> tuple[int, int]:
+        return (self.day.start, self.day.duration) if self.readings is None else self.readings.interval
+
+
+@dataclass(frozen=True)
+class Cutter:
+    """Cuts rows for one reader: the rights and the history come from the grant, the query from the request.
+
+    `rendering`: nothing is taken as stored.
+    """
+
+    rights: Rights
+    query: Query
+    zone: ZoneInfo
+    rendering: bool = False
+
+    def blocks(self, row: Row) -> Iterator[Block]:
+        """The row's blocks that are asked for and may be seen, in order."""
+        if self.rendering:
+            yield from self._selected(self._rendered(row))
+        elif self.rights.cut == "day":
+            yield from self._selected(self._days(row))
+        else:
+            yield from self._selected(self._months(row))
+
+    def _selected(self, blocks: Iterator[Block]) -> Iterator[Block]:
+        query = self.query
+        if query.is_whole:
+            yield from blocks
+            return
+        for block in blocks:
+            if query.updated_min is not None and block.updated < query.updated_min:
+                continue
+            if query.updated_max is not None and block.updated > query.updated_max:
+                continue
+            if query.overlaps(block.start, block.start + block.duration):
+                yield block
+
+    # --- from stored bytes ----------------------------------------------------------------------------
+
+    def _days(self, row: Row) -> Iterator[Block]:
+        body, make = row.stored, identity.block_id
+        for part in self._parts(row):
+            day = part.day
+            if part.readings is None:
+                data = body.data[day.offset : day.offset + day.size]
+                segment = Segment(data, day.length, day.crc, day.operator)
+            else:
+                segment = Segment.of(render(part.readings))
+            start, duration = part.interval
+            id = make(row.meter_reading, identity.DAY, day.day)
+            yield Block(id, start, duration, part.published, part.updated, (segment,))
+
+    def _months(self, row: Row) -> Iterator[Block]:
+        parts = list(self._parts(row))
+        for month, group in groupby(parts, key=lambda part: self._month(row, part.day.day)):
+            days = list(group)
+            id = identity.block_id(row.meter_reading, identity.MONTH, month)
+            start = days[0].interval[0]
+            end = max(sum(part.interval) for part in days)
+            published, updated = min(part.published for part in days), max(part.updated for part in days)
+            yield Block(id, start, end - start, published, updated, self._segments(row, days))
+
+    def _segments(self, row: Row, days: Sequence[_Part]) -> tuple[Segment, ...]:
+        """The days end to end; the first is rendered where the consented history begins inside it."""
+        body = row.stored
+        if days[0].readings is not None:
+            rest = days[1:]
+            return (Segment.of(render(days[0].readings)), *(self._segments(row, rest) if rest else ()))
+        first, last = days[0].number, days[-1].number + 1
+        return (body.whole() if last - first == len(body.days) else body.part(first, last),)
+
+    def _month(self, row: Row, day: int) -> int:
+        """Where the local month begins that holds this day."""
+        if not row.coarse:
+            return row.starts_at
+        starts = starts_around(np.array([day]), self.zone, "month")
+        return int(starts[starts.searchsorted(day, "right") - 1])
+
+    def _parts(self, row: Row) -> Iterator[_Part]:
+        """The days that may be seen; one in which the consented history begins holds what it has from there on."""
+        since = self.rights.history_from
+        for number, (day, times) in enumerate(zip(row.stored.days, row.times, strict=True)):
+            if since is None or day.day >= since:
+                yield _Part(day, number, times[0], times[1])
+            elif (late := self._late(row, number, since)) is not None:
+                yield _Part(day, number, times[0], times[1], readings=late)
+
+    def _late(self, row: Row, number: int, since: int) -> Readings | None:
+        """The readings of a day from `since` on; None where there are none."""
+        days = row.stored.days
+        first = sum(day.readings for day in days[:number])
+        whole = row.readings[first : first + days[number].readings]
+        seen = whole[whole.start >= since]
+        return seen if len(seen) else None
+
+    # --- rendered for this reader ---------------------------------------------------------------------
+
+    def _rendered(self, row: Row) -> Iterator[Block]:
+        readings = self._allowed(row)
+        by: columns.By = "day" if self.rights.cut == "day" else "month"
+        for local_start, place in columns.cut(readings, self.zone, by):
+            part = readings[place]
+            start, duration = part.interval
+            id = identity.block_id(row.meter_reading, by, local_start)
+            yield Block(id, start, duration, *self._times(row, local_start, by), (Segment.of(render(part)),))
+
+    def _times(self, row: Row, local_start: int, by: columns.By) -> tuple[int, int]:
+        """Published and updated of a rendered block: its day's, or the row's."""
+        if by == "day":
+            for day, times in zip(row.stored.days, row.times, strict=True):
+                if day.day == local_start:
+                    return times[0], times[1]
+        return row.published, row.updated
+
+    def _allowed(self, row: Row) -> Readings:
+        """The row's readings as the rights allow them: from the consented history on, no finer than granted."""
+        readings, rights = row.readings, self.rights
+        if rights.history_from is not None:
+            readings = readings[readings.start >= rights.history_from]
+        if not rights.reading_cost:
+            readings = readings.without_cost()
+        if rights.interval is None or not len(readings):
+            return readings
+        if row.is_delta:
+            return columns.summed(readings, rights.interval, self.zone)
+        # What is no delta cannot be added; the first of each step is what such a meter would have said.
+        return _thinned(readings, rights.interval)
+
+
+def _thinned(readings: Readings, seconds: int) -> Readings:
+    steps = readings.start // seconds
+    return readings[np.flatnonzero(np.diff(steps, prepend=steps[0] - 1))]

@@ -1,0 +1,99 @@
+"""Every error becomes a problem document (RFC 9457): JSON, or XML where `Accept` prefers XML. Never HTML."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from typing import Any
+from xml.sax.saxutils import escape
+
+import psycopg
+from flask import Flask, Response, json, request
+from sqlalchemy.exc import DBAPIError, TimeoutError
+from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import MethodNotAllowed as NoSuchMethod
+from werkzeug.exceptions import NotFound as NoSuchPath
+
+from espi_server.errors import (
+    BadValue,
+    Internal,
+    MethodNotAllowed,
+    NotFound,
+    Problem,
+    Refused,
+    Unauthorized,
+    Unavailable,
+)
+from espi_server.espi.query import BadParameter
+from espi_server.web.requests import request_id
+
+PAUSE = 5  # seconds a client is asked to wait while the database is away
+_log = logging.getLogger("espi_server.problems")
+
+
+def answer_problems(app: Flask) -> None:
+    """Let `app` answer every failure with a problem document."""
+    app.register_error_handler(Problem, problem)
+    app.register_error_handler(BadParameter, _bad_parameter)
+    app.register_error_handler(HTTPException, _http)
+    for away in (DBAPIError, TimeoutError, sqlite3.OperationalError, psycopg.OperationalError):
+        app.register_error_handler(away, _away)
+
+
+def problem(error: Problem) -> Response:
+    """The answer that tells a client what went wrong and what to do."""
+    members: dict[str, Any] = {
+        "type": f"https://espi-server.readthedocs.io/problems#{error.code}",
+        "title": error.title,
+        "status": error.status,
+        "detail": error.detail,
+        "code": error.code,
+        "instance": request_id(),
+        **error.more,
+    }
+    response = _written(members)
+    response.status_code = error.status
+    response.headers.update(error.headers)
+    response.headers["Cache-Control"] = "no-store"
+    if isinstance(error, Unauthorized):
+        response.headers.setdefault("WWW-Authenticate", "Bearer")
+    return response
+
+
+def _written(members: dict[str, Any]) -> Response:
+    accepted = request.accept_mimetypes
+    if _prefers_xml(accepted):
+        body = "".join(f"<{name}>{escape(str(value))}</{name}>" for name, value in members.items())
+        document = (
+            f'<?xml version="1.0" encoding="UTF-8"?><problem xmlns="urn:ietf:rfc:7807">{body}</problem>'
+        )
+        return Response(document, mimetype="application/problem+xml")
+    return Response(json.dumps(members), mimetype="application/problem+json")
+
+
+def _prefers_xml(accepted: Any) -> bool:
+    xml = max((q for kind, q in accepted if kind.endswith(("/xml", "+xml"))), default=0)
+    other = max((q for kind, q in accepted if kind.endswith(("/json", "+json", "/html", "*/*"))), default=0)
+    return bool(xml > other)
+
+
+def _bad_parameter(error: BadParameter) -> Response:
+    return problem(BadValue(str(error), parameter=error.name, value=error.value, accepted=error.accepted))
+
+
+def _http(error: HTTPException) -> Response:
+    if isinstance(error, NoSuchPath):
+        return problem(NotFound())
+    if isinstance(error, NoSuchMethod):
+        allowed = ", ".join(sorted(error.valid_methods or ()))
+        return problem(MethodNotAllowed(f"This resource takes {allowed}.", headers={"Allow": allowed}))
+    original = getattr(error, "original_exception", None)
+    if original is not None or (error.code or 500) >= 500:
+        _log.error("request %s failed", request_id(), exc_info=original or error)
+        return problem(Internal())
+    return problem(Refused(error.description, status=error.code or 400))
+
+
+def _away(error: Exception) -> Response:
+    _log.error("request %s: the database did not answer", request_id(), exc_info=error)
+    return problem(Unavailable(headers={"Retry-After": str(PAUSE)}))

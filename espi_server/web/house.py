@@ -1,0 +1,32 @@
+"""What views reach for: the one House of this process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import current_app
+
+from espi_server.access.disclosures import Disclosures
+from espi_server.access.guard import Guard
+from espi_server.db import Database
+from espi_server.settings import Settings
+from espi_server.web.limits import Turnstile
+
+EXTENSION = "espi_server"
+
+
+@dataclass(frozen=True)
+class House:
+    """Everything `create_app()` built once and handed in."""
+
+    settings: Settings
+    database: Database
+    guard: Guard
+    disclosures: Disclosures
+    turnstile: Turnstile
+
+
+def house() -> House:
+    """The house of the application that serves this request."""
+    found: House = current_app.extensions[EXTENSION]
+    return found

@@ -1,0 +1,214 @@
+"""The ESPI resources: every GET of the standard, one view per kind of question.
+
+A request passes the guard (is the token live, does it belong to this utility), then the pattern's own letters
+(may this kind of token ask), then the grant (does it open this path). What lies outside a grant answers the same
+403 whether it exists or not.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import TypeVar
+
+from flask import Blueprint, Response, request
+
+from espi_server.access import opening
+from espi_server.access import resources as own
+from espi_server.access.guard import closed
+from espi_server.access.models import Application, Authorization
+from espi_server.accounts.models import Utility
+from espi_server.energy import single
+from espi_server.energy.feed import Feed
+from espi_server.energy.models import Kind
+from espi_server.errors import NotFound
+from espi_server.espi.paths import PATTERNS, SST_KINDS, Pattern
+from espi_server.espi.rights import FULL, Rights
+from espi_server.web import customers, sending, small
+from espi_server.web.asked import Asked, scope_rights
+from espi_server.web.house import house
+
+View = Callable[[Asked], Response]
+Row = TypeVar("Row", Authorization, Application)
+SHARED = frozenset({"LocalTimeParameters", "ReadingType", "ProgramIdMappings"})
+MANAGED = frozenset({"ApplicationInformation", "Authorization"})
+
+
+def blueprint() -> Blueprint:
+    """All routes of the standard, below each utility; `Resource` is understood, `resource` is what we write."""
+    made = Blueprint("espi", __name__)
+    for pattern in PATTERNS:
+        if pattern.kind in SST_KINDS:
+            continue
+        view = _view(pattern)
+        for rule in pattern.rules:
+            for name in ("resource", "Resource"):
+                made.add_url_rule(f"/<code>/espi/1_1/{name}{rule}", pattern.name, view, methods=["GET"])
+    return made
+
+
+def _view(pattern: Pattern) -> Callable[..., Response]:
+    answer = _answer(pattern)
+
+    def view(code: str, **arguments: str) -> Response:
+        with house().database.driver() as driver:
+            grant = house().guard.admit(driver, request.headers.get("Authorization"), code)
+        if grant.letter not in pattern.tokens:
+            raise closed()
+        return answer(Asked(pattern, grant, pattern.ids(arguments)))
+
+    return view
+
+
+def _answer(pattern: Pattern) -> View:
+    if pattern.kind == "ReadServiceStatus":
+        return service_status
+    if pattern.kind in MANAGED:
+        return managed_collection if pattern.is_collection else managed_entry
+    if pattern.is_customer:
+        return customers.bulk if pattern.kind == "BulkRetailCustomerInfo" else customers.answer
+    if pattern.is_batch:
+        return bulk if pattern.kind == "Bulk" else batch
+    return collection if pattern.is_collection else entry
+
+
+# --- usage --------------------------------------------------------------------------------------------
+
+
+def batch(asked: Asked) -> Response:
+    """A subscription's, a usage point's or a customer's whole tree."""
+    point = asked.id("UsagePoint") if "UsagePoint" in asked.ids else None
+    _check_usage(asked)
+    made = Feed(house().database, asked.asking(usage_point=point))
+    if point is not None and not made.measured.points:
+        raise NotFound()
+    return sending.feed(asked)(made)
+
+
+def bulk(asked: Asked) -> Response:
+    """All subscriptions of an application that name this bulk id."""
+    grant = asked.grant
+    application = None if asked.is_custodian else grant.application_id
+    if not asked.is_custodian and not _names_bulk(asked, application):
+        raise closed()
+    opened = opening.bulk(grant.utility_id, application, asked.ids["Bulk"])
+    return sending.feed(asked)(Feed(house().database, asked.asking(opened=opened)))
+
+
+def _names_bulk(asked: Asked, application: uuid.UUID | None) -> bool:
+    """Has any authorization of the application, live or ended, named this bulk id?"""
+    if application is None:
+        return False
+    with house().database.reading() as session:
+        rows = own.authorizations(session, asked.grant.utility_id, application)
+        return any(row.bulk_id == asked.ids["Bulk"] for row in rows)
+
+
+def collection(asked: Asked) -> Response:
+    """All entries of one kind, below a usage point or meter reading where the path names one."""
+    kind = Kind[asked.pattern.kind]
+    _check_sees(asked, kind.name)
+    if kind.name in SHARED:
+        return _shared(asked, kind)
+    point = asked.id("UsagePoint") if "UsagePoint" in asked.ids else None
+    reading = asked.id("MeterReading") if "MeterReading" in asked.ids else None
+    with house().database.driver() as driver:
+        finder = single.Finder(house().database.engine, asked.asking())
+        if point is not None and not finder.opens(driver, point):
+            raise NotFound()
+        if (
+            reading is not None
+            and point is not None
+            and not finder.has(driver, point, Kind.MeterReading, reading)
+        ):
+            raise NotFound()
+    asking = asked.asking(kinds=frozenset({kind}), usage_point=point, meter_reading=reading)
+    return sending.feed(asked)(Feed(house().database, asking))
+
+
+def entry(asked: Asked) -> Response:
+    """One resource."""
+    kind = Kind[asked.pattern.kind]
+    _check_sees(asked, kind.name)
+    point = asked.id("UsagePoint") if "UsagePoint" in asked.ids else None
+    reading = asked.id("MeterReading") if "MeterReading" in asked.ids else None
+    finder = single.Finder(house().database.engine, asked.asking())
+    with house().database.driver() as driver:
+        found = finder.entry(driver, kind, asked.id(kind.name), point, reading)
+    if found is None:
+        raise NotFound()
+    return sending.document(asked, found.body, found.updated)
+
+
+def _shared(asked: Asked, kind: Kind) -> Response:
+    finder = single.Finder(house().database.engine, asked.asking())
+    with house().database.driver() as driver:
+        entries = finder.shared(driver, kind)
+    return small.feed(asked, entries)
+
+
+def _check_usage(asked: Asked) -> None:
+    rights = _token_rights(asked)
+    if not rights.sees_usage:
+        raise closed()
+
+
+def _check_sees(asked: Asked, kind: str) -> None:
+    """A kind no class of this grant opens is closed, whatever is stored."""
+    if not _token_rights(asked).sees(kind):
+        raise closed()
+
+
+def _token_rights(asked: Asked) -> Rights:
+    if asked.grant.kind != "access":
+        return FULL
+    return scope_rights(asked.grant.scope, None)
+
+
+# --- management ---------------------------------------------------------------------------------------
+
+
+def service_status(asked: Asked) -> Response:
+    """Up."""
+    return Response(own.service_status(), mimetype=sending.XML, headers={"Cache-Control": "no-store"})
+
+
+def managed_collection(asked: Asked) -> Response:
+    """The authorizations of an application (a custodian: of all), or all applications of a utility."""
+    application = None if asked.is_custodian else asked.grant.application_id
+    with house().database.reading() as session:
+        if asked.pattern.kind == "Authorization":
+            rows = own.authorizations(session, asked.grant.utility_id, application)
+            items = [own.authorization_entry(row, asked.addresses) for row in rows]
+        else:
+            utility = session.get_one(Utility, asked.grant.utility_id)
+            items = [
+                own.application_entry(row, utility, asked.addresses)
+                for row in own.applications(session, utility.id)
+            ]
+    return small.feed(asked, items)
+
+
+def managed_entry(asked: Asked) -> Response:
+    """One authorization, or one application; to anybody but its owner and the custodian it is closed."""
+    kind = asked.pattern.kind
+    with house().database.reading() as session:
+        if kind == "Authorization":
+            consent = session.get(Authorization, asked.id(kind))
+            consent = _owned(asked, consent, consent.application_id if consent else None)
+            entry = own.authorization_entry(consent, asked.addresses, alone=True)
+        else:
+            client = session.get(Application, asked.id(kind))
+            client = _owned(asked, client, client.id if client else None)
+            utility = session.get_one(Utility, asked.grant.utility_id)
+            entry = own.application_entry(client, utility, asked.addresses, alone=True)
+    return sending.document(asked, entry.body, entry.updated)
+
+
+def _owned(asked: Asked, row: Row | None, owner: uuid.UUID | None) -> Row:
+    mine = row is not None and row.utility_id == asked.grant.utility_id
+    if asked.is_custodian and not mine:
+        raise NotFound()
+    if row is None or not mine or (not asked.is_custodian and owner != asked.grant.application_id):
+        raise closed()
+    return row
