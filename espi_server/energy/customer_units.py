@@ -132,8 +132,9 @@ class CustomerUnit:
         cls = getattr(customer, node.kind.name)
         node.content, xml = checked(cls, node.content)
         item = Item(
-            node.kind, node.id, node.content, xml, self._published(node), related=self._related(node.kind, node.id, node.up_id),
-            up_id=node.up_id, source_self=node.source_self, aside=node.aside,
+            node.kind, node.id, node.content, xml, self._published(node),
+            related=self._related(node.kind, node.id, node.up_id), up_id=node.up_id,
+            source_self=node.source_self, aside=node.aside,
         )  # fmt: skip
         outcome = self._shelf.put(item)
         setattr(self._report, outcome, getattr(self._report, outcome) + 1)

@@ -1,9 +1,9 @@
 """Between the passes: which usage point, or which customer, every spooled entry belongs to.
 
 A parent is looked for in this order: an entry with a related link that names the `up` (or the self) of the child;
-the parent named in the child's own path, in the files or stored; the entry of that kind before it in the file; else a parent
-made from the path. What needed more than its links is told as a repair; a child without a parent is an error of its
-own, and the rest goes on.
+the parent named in the child's own path, in the files or stored; the entry of that kind before it in the file; else
+a parent made from the path. What needed more than its links is told as a repair; a child without a parent is an
+error of its own, and the rest goes on.
 
 The entry before it is taken only where it cannot be somebody else's: where the path names no parent at all, or where
 the file has just one usage point. In a bulk file in any order, what stands before some readings means nothing.

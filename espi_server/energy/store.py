@@ -28,9 +28,7 @@ Related = tuple[Kind, uuid.UUID | None]
 _COMPARED = (
     "up_id", "reference_id", "related", "starts_at", "duration", "content", "aside", "customer_id",
 )  # fmt: skip
-_READ = (Resource.kind, Resource.id, Resource.source_self, Resource.shape) + tuple(
-    getattr(Resource, name) for name in _COMPARED
-)
+_READ = tuple(getattr(Resource, name) for name in ("kind", "id", "source_self", "shape", *_COMPARED))
 
 
 @dataclass(frozen=True)
@@ -174,10 +172,11 @@ def shape(related: Collection[Related]) -> str:
 def add_if_new(session: Session, table: Any, values: Mapping[str, Any]) -> bool:
     """Insert the row unless its key is there already; whether it was new."""
     kinds: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
-    statement = kinds[session.get_bind().dialect.name](table).values(**values).on_conflict_do_nothing()
+    connection = session.connection()
+    statement = kinds[connection.dialect.name](table.__table__).values(**values).on_conflict_do_nothing()
     # What the caller added so far must stand before it, foreign keys point there.
     session.flush()
-    return bool(session.execute(statement).rowcount)
+    return connection.execute(statement).rowcount == 1
 
 
 def locked_usage_point(

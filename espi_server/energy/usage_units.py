@@ -64,7 +64,7 @@ class UsageUnit:
 
     def store(self) -> None:
         """Write everything this delivery has for the usage point, and count its version if that was news."""
-        row, created = store.locked_usage_point(
+        _, created = store.locked_usage_point(
             self._session, self._house.utility_id, self._id, self._source_id
         )
         shelf = Shelf(self._session, self._house.utility_id, usage_point_id=self._id)

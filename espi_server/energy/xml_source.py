@@ -82,10 +82,7 @@ class XmlSource:
 
     def _entry(self, element: Element) -> None:
         self._report.entries += 1
-        if element.tag == _ENTRY:
-            entry = read_entry(element)
-        else:
-            entry = Entry(contents=[element])
+        entry = read_entry(element) if element.tag == _ENTRY else Entry(contents=[element])
         entry.line = self._line
         if not entry.contents:
             self._report.error(self._name, self._line, "This entry has no content.")
