@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from espi_server import clock, migrate
@@ -16,6 +17,10 @@ from espi_server.settings import DEVELOPMENT_SECRET, Settings
 from tests import pg
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# No test measures time: a loaded machine must not decide.
+hypothesis.settings.register_profile("house", deadline=None)
+hypothesis.settings.load_profile("house")
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,54 @@
+"""Migrations on both databases, empty and filled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from click.testing import CliRunner
+from sqlalchemy import func, select
+
+from espi_server import clock, migrate
+from espi_server.accounts.models import Customer, Utility
+from espi_server.cli import main
+from espi_server.db import NIL, Database
+from espi_server.models import metadata
+
+
+def test_the_migrations_make_what_the_models_say(database: Database) -> None:
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+
+        assert compare_metadata(context, metadata) == []
+
+
+def test_migrating_again_keeps_every_row(database: Database, database_url: str) -> None:
+    with database.writing() as session:
+        utility = Utility(code="north", name="North", timezone="UTC", created_at=clock.seconds())
+        session.add(utility)
+        session.flush()
+        session.add(Customer(id=NIL, utility_id=utility.id, reference="C-1", created_at=clock.seconds()))
+
+    assert migrate.upgrade(database_url) == migrate.newest()
+
+    with database.reading() as session:
+        assert session.scalar(select(func.count()).select_from(Customer)) == 1
+
+
+def test_foreign_keys_hold_after_a_migration(sqlite_url: str) -> None:
+    migrate.upgrade(sqlite_url)
+    database = Database(sqlite_url)
+
+    with database.engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+    database.close()
+
+
+def test_a_command_on_an_unmigrated_database_says_what_to_run(tmp_path: Path) -> None:
+    environment = {"ESPI_MODE": "development", "ESPI_DATABASE_URL": f"sqlite:///{tmp_path}/new.sqlite"}
+
+    result = CliRunner().invoke(main, ["utility", "list"], env=environment)
+
+    assert result.exit_code == 6
+    assert "espi-server migrate" in result.stderr
