@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from sqlalchemy import Select, bindparam, literal, null, or_, select
+from sqlalchemy import bindparam, literal, null, or_, select
 from sqlalchemy.types import BigInteger, Text, Uuid
 
 from espi_server.access.models import Application, Authorization, AuthorizationUsagePoint, Token, TokenFamily
@@ -34,7 +34,33 @@ def live_token() -> Any:
     return alive.exists()
 
 
+def subscription(utility_id: uuid.UUID, authorization_id: uuid.UUID) -> Opening:
+    """The usage points of one authorization, for whoever holds the token `:digest`."""
+    return Opening(_subscription, {"authorization": authorization_id, "utility": utility_id})
+
+
+def exported(utility_id: uuid.UUID, authorization_id: uuid.UUID) -> Opening:
+    """The same for the operator at the command line, who needs no token."""
+    return Opening(_exported, {"authorization": authorization_id, "utility": utility_id})
+
+
+def bulk(utility_id: uuid.UUID, application_id: uuid.UUID | None, bulk_id: str) -> Opening:
+    """The usage points of all authorizations whose scope names this `BR=`: an application's, or (None) everybody's."""
+    return Opening(_bulk, {"application": application_id, "bulk": bulk_id, "utility": utility_id})
+
+
+def utility(utility_id: uuid.UUID) -> Opening:
+    """Every usage point of a utility, without limits: for custodian tokens."""
+    return Opening(_utility, {"utility": utility_id})
+
+
+def customer(utility_id: uuid.UUID, customer_id: uuid.UUID) -> Opening:
+    """Every usage point of one customer, without limits: for custodian and upload tokens."""
+    return Opening(_customer, {"customer": customer_id, "utility": utility_id})
+
+
 def _authorized() -> Any:
+    """The usage points of live authorizations of `:utility`."""
     now = bindparam("now", type_=BigInteger)
     return (
         select(
@@ -45,44 +71,40 @@ def _authorized() -> Any:
         )
         .join(AuthorizationUsagePoint, AuthorizationUsagePoint.authorization_id == Authorization.id)
         .where(Authorization.ended_at.is_(None), Authorization.starts_at <= now, Authorization.ends_at > now)
-        .where(Authorization.utility_id == bindparam("utility", type_=Uuid), live_token())
+        .where(Authorization.utility_id == bindparam("utility", type_=Uuid))
     )
 
 
-def subscription(utility_id: uuid.UUID, authorization_id: uuid.UUID) -> Opening:
-    """The usage points of one authorization."""
-    members = _authorized().where(Authorization.id == bindparam("authorization", type_=Uuid))
-    return Opening("subscription", members, {"authorization": authorization_id, "utility": utility_id})
+def _exported() -> Any:
+    return _authorized().where(Authorization.id == bindparam("authorization", type_=Uuid))
 
 
-def bulk(utility_id: uuid.UUID, application_id: uuid.UUID | None, bulk_id: str) -> Opening:
-    """The usage points of all authorizations whose scope names this `BR=`: an application's, or (None) everybody's."""
+def _subscription() -> Any:
+    return _exported().where(live_token())
+
+
+def _bulk() -> Any:
     application = bindparam("application", type_=Uuid)
-    members = _authorized().where(
+    return _authorized().where(
+        live_token(),
         or_(application.is_(None), Authorization.application_id == application),
         Authorization.bulk_id == bindparam("bulk", type_=Text),
     )
-    return Opening("bulk", members, {"application": application_id, "bulk": bulk_id, "utility": utility_id})
 
 
-def _whole(condition: Any) -> Select[Any]:
+def _owned() -> Any:
+    """The usage points of `:utility`, as one subscription without limits."""
     return select(
         literal(NIL, Uuid).label("subscription"),
         null().cast(Text).label("scope"),
         null().cast(BigInteger).label("history_from"),
         UsagePoint.id.label("usage_point_id"),
-    ).where(condition, live_token())
+    ).where(UsagePoint.utility_id == bindparam("utility", type_=Uuid), live_token())
 
 
-def utility(utility_id: uuid.UUID) -> Opening:
-    """Every usage point of a utility, without limits: for custodian tokens."""
-    return Opening(
-        "utility", _whole(UsagePoint.utility_id == bindparam("utility", type_=Uuid)), {"utility": utility_id}
-    )
+def _utility() -> Any:
+    return _owned()
 
 
-def customer(utility_id: uuid.UUID, customer_id: uuid.UUID) -> Opening:
-    """Every usage point of one customer, without limits: for custodian and upload tokens."""
-    owner = UsagePoint.customer_id == bindparam("customer", type_=Uuid)
-    members = _whole(owner & (UsagePoint.utility_id == bindparam("utility", type_=Uuid)))
-    return Opening("customer", members, {"customer": customer_id, "utility": utility_id})
+def _customer() -> Any:
+    return _owned().where(UsagePoint.customer_id == bindparam("customer", type_=Uuid))

@@ -51,7 +51,7 @@ class Feed:
         self._database = database
         self._asking = asking
         self._writer = Writer(asking.base)
-        self._statements = find.statements(asking.opening.form, database.engine, asking.opening.members)
+        self._statements = find.statements(asking.opening.members, database.engine)
         with database.driver() as driver:
             self.measured = Measure(asking, self._statements, driver)
 

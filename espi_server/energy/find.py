@@ -7,6 +7,7 @@ authorization that ends in mid-download, or a usage point that an import changes
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -25,14 +26,14 @@ _WITH_HISTORY = (Kind.UsageSummary, Kind.ElectricPowerQualitySummary)
 
 @dataclass(frozen=True)
 class Opening:
-    """Which usage points a request may read. `members` selects (subscription, scope, history_from, usage_point_id).
+    """Which usage points a request may read.
 
-    The room that knows about consent makes it. `form` names the shape of the statement, so that it is compiled
-    once; `parameters` fill it.
+    `members` makes a selectable of (subscription, scope, history_from, usage_point_id); the room that knows about
+    consent provides it, always the same function for the same form, so that statements are compiled once.
+    `parameters` fill it.
     """
 
-    form: str
-    members: Select[Any]
+    members: Callable[[], Select[Any]]
     parameters: dict[str, Any] = field(default_factory=dict)
 
 
@@ -49,9 +50,9 @@ class Statements:
 
 
 @lru_cache(maxsize=64)
-def statements(form: str, engine: Any, members: Any = None) -> Statements:
+def statements(members: Callable[[], Select[Any]], engine: Any) -> Statements:
     """The statements for openings of this form; compiled at first use."""
-    return Statements(members, engine)
+    return Statements(members(), engine)
 
 
 def _number(name: str) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -37,8 +37,8 @@ class _Statements:
 
 
 @lru_cache(maxsize=64)
-def _statements(form: str, engine: Any, members: Any) -> _Statements:
-    return _Statements(members, engine)
+def _statements(members: Callable[[], Select[Any]], engine: Any) -> _Statements:
+    return _Statements(members(), engine)
 
 
 class Finder:
@@ -48,8 +48,8 @@ class Finder:
         self._asking = asking
         self._writer = Writer(asking.base, alone=True)
         self._inside = Writer(asking.base)
-        self._members = find.statements(asking.opening.form, engine, asking.opening.members).members
-        self._statements = _statements(asking.opening.form, engine, asking.opening.members)
+        self._members = find.statements(asking.opening.members, engine).members
+        self._statements = _statements(asking.opening.members, engine)
 
     def opens(self, driver: Any, point: uuid.UUID) -> bool:
         """Is this usage point among those the request may read?"""
