@@ -5,7 +5,8 @@ from espi_server.accounts import models as accounts
 from espi_server.db import Base
 from espi_server.energy import models as energy
 from espi_server.notify import models as notify
+from espi_server.rates import models as rates
 
 metadata = Base.metadata
 
-__all__ = ["access", "accounts", "energy", "metadata", "notify"]
+__all__ = ["access", "accounts", "energy", "metadata", "notify", "rates"]

@@ -7,6 +7,7 @@ and the old ones never read again. Imports and exports are separate, netted insi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -79,6 +80,41 @@ class Cells:
             missing=_sum(self.missing, later.missing),
             expected=self.expected + later.expected,
             step=self.step,
+        )
+
+    def part_of(self, parts: Sequence[int]) -> Cells:
+        """The cells of some parts of the calendar, such as one cycle's."""
+        chosen = list(parts)
+
+        def of(array: Any) -> Any:
+            return None if array is None else array[chosen]
+
+        return Cells(
+            of(self.imports), of(self.exports), of(self.peaks), of(self.missing), of(self.expected), self.step
+        )
+
+    @classmethod
+    def joined(cls, pieces: Sequence[Cells]) -> Cells:
+        """Successive cycles as the cells of one calendar; peaks only if every piece has them."""
+
+        def of(arrays: Sequence[Any], needed: bool = False) -> Any:
+            there = [array is not None for array in arrays]
+            if not any(there) or (needed and not all(there)):
+                return None
+            return np.concatenate(
+                [
+                    np.zeros(piece.imports.shape) if array is None else array
+                    for piece, array in zip(pieces, arrays, strict=True)
+                ]
+            )
+
+        return cls(
+            of([piece.imports for piece in pieces]),
+            of([piece.exports for piece in pieces]),
+            of([piece.peaks for piece in pieces], needed=True),
+            of([piece.missing for piece in pieces]),
+            of([piece.expected for piece in pieces]),
+            pieces[0].step,
         )
 
     @property

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from espi_server.rates.findings import Finding
+    from espi_server.rates.finding import Finding
 
 
 class RatesError(ValueError):
@@ -24,6 +24,10 @@ class UnusableTariff(RatesError):
         self.name, self.findings = name, tuple(findings)
         words = "\n".join(f"  {finding}" for finding in self.findings)
         super().__init__(f"The tariff record {name!r} cannot be priced:\n{words}")
+
+
+class Doubtful(RatesError):
+    """The record has findings that change money, and nobody has accepted them."""
 
 
 class UnknownZone(RatesError):

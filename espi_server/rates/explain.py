@@ -8,7 +8,8 @@ from datetime import UTC, datetime, time
 from espi_server.rates.bill import Bill, CycleBill, Line
 from espi_server.rates.calendar import Calendar
 from espi_server.rates.pricing import COMPONENTS
-from espi_server.rates.words import amount_of, cents
+from espi_server.rates.tariff import Ladder, Schedule, Tariff
+from espi_server.rates.words import MONTHS, amount_of, cents, times_of
 
 NAMES = {
     "energy": "Energy",
@@ -69,3 +70,37 @@ def edge(calendar: Calendar, instant: int) -> str:
     if local.time() == time(0):
         return local.date().isoformat()
     return datetime.fromtimestamp(instant, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def described(tariff: Tariff) -> Iterator[str]:
+    """A tariff in words: what it charges, and when."""
+    for charge, words in ((tariff.fixed, "Fixed charge"), (tariff.minimum, "Minimum")):
+        if charge is not None:
+            yield f"  {words}: {charge.amount} {charge.per.value}"
+    for period, ladder in enumerate(tariff.energy):
+        yield f"  Energy, period {period}: {_ladder(ladder, '$/kWh')}"
+        yield from _when(tariff.energy_schedule, period)
+    for period, ladder in enumerate(tariff.flat_demand):
+        months = [month for month, held in enumerate(tariff.flat_demand_months, 1) if held == period]
+        yield f"  Demand, months {', '.join(map(str, months))}: {_ladder(ladder, '$/kW')}"
+    for period, ladder in enumerate(tariff.demand):
+        yield f"  Demand by time of use, period {period}: {_ladder(ladder, '$/kW')}"
+        yield from _when(tariff.demand_schedule, period)
+
+
+def _ladder(ladder: Ladder, unit: str) -> str:
+    return ", then ".join(
+        f"{tier.price:f} {unit}"
+        + (f" up to {tier.limit} {tier.unit.value}" if tier.limit is not None else "")
+        for tier in ladder
+    )
+
+
+def _when(schedule: Schedule, period: int) -> Iterator[str]:
+    times = {
+        month: times_of(schedule, period, [month])
+        for month in range(1, 13)
+        if period in schedule.periods(month)
+    }
+    for said in dict.fromkeys(times.values()):
+        yield f"      {', '.join(MONTHS[month - 1][:3] for month in times if times[month] == said)}: {said}"

@@ -74,6 +74,11 @@ OTHER_SPELLINGS = {
     "_id": "label",
 }
 
+OLD_CHARGES = {
+    "fixedmonthlycharge": ("fixedchargefirstmeter", "fixedchargeunits", "$/month"),
+    "minmonthlycharge": ("mincharge", "minchargeunits", "$/month"),
+    "annualmincharge": ("mincharge", "minchargeunits", "$/year"),
+}
 TIER_FIELDS = frozenset({"max", "unit", "rate", "adj", "sell"})
 STRUCTURES = ("energyratestructure", "demandratestructure", "flatdemandstructure")
 KNOWN = PRICED | DESCRIPTIVE | UNPRICED
@@ -131,11 +136,7 @@ def _tiers(period: Any) -> Any:
 
 def _with_old_charges(plain: dict[str, Any]) -> dict[str, Any]:
     """Before version 8 the unit stood in the name of the charge."""
-    for old, value, units, unit in (
-        ("fixedmonthlycharge", "fixedchargefirstmeter", "fixedchargeunits", "$/month"),
-        ("minmonthlycharge", "mincharge", "minchargeunits", "$/month"),
-        ("annualmincharge", "mincharge", "minchargeunits", "$/year"),
-    ):
+    for old, (value, units, unit) in OLD_CHARGES.items():
         amount = plain.pop(old, None)
         if amount is not None and value not in plain:
             plain[value], plain[units] = amount, unit

@@ -28,7 +28,7 @@ class TariffFile:
 
     def sidecar_of(self, record: Mapping[str, Any]) -> Sidecar:
         """The parsed sidecar of that record; an empty one where there is none."""
-        given = self.sidecars.get(str(normalised(record).get("label", "")))
+        given = self.sidecars.get(label_of(record))
         return Sidecar.parse(given) if given else NO_SIDECAR
 
     def one(self, wanted: str | None) -> dict[str, Any]:
@@ -49,6 +49,11 @@ def names_of(record: Mapping[str, Any]) -> list[str]:
     """Label and name of a record."""
     plain = normalised(record)
     return [str(plain[key]) for key in ("label", "name") if plain.get(key)]
+
+
+def label_of(record: Mapping[str, Any]) -> str:
+    """The label of a record, empty where it has none."""
+    return str(normalised(record).get("label", ""))
 
 
 def read_json(path: Path) -> Any:

@@ -18,6 +18,7 @@ from espi_server.rates import findings
 from espi_server.rates.charges import Charge, charge, decimal
 from espi_server.rates.errors import UnusableTariff
 from espi_server.rates.fields import normalised
+from espi_server.rates.finding import NO_LIMIT
 from espi_server.rates.sidecar import NO_SIDECAR, Sidecar
 
 
@@ -224,7 +225,7 @@ def _tier(tier: Mapping[str, Any]) -> Tier:
     return Tier(
         rate=decimal(tier.get("rate", 0)),
         adjustment=decimal(tier.get("adj", 0)),
-        limit=None if limit is None or decimal(limit) >= findings.NO_LIMIT else decimal(limit),
+        limit=None if limit is None or decimal(limit) >= NO_LIMIT else decimal(limit),
         unit=Unit.KWH if unit.lower() == "kw" else Unit.named(unit),
         sell=None if sell is None else decimal(sell),
     )
