@@ -13,11 +13,15 @@ from dataclasses import fields
 import click
 
 from espi_server import __version__, migrate
-from espi_server.access.commands import authorize, token
+from espi_server.access.commands import authorize, export, token
 from espi_server.accounts.commands import utility
-from espi_server.errors import Problem
+from espi_server.errors import Problem, Usage
+from espi_server.espi.errors import EspiError
+from espi_server.rates.commands import rates
 from espi_server.settings import Settings, declared
 from espi_server.shell import options, tell
+
+INTERRUPTED = 130
 
 
 class Commands(click.Group):
@@ -28,8 +32,14 @@ class Commands(click.Group):
         try:
             return super().invoke(context)
         except Problem as problem:
-            tell(f"{problem.detail}")
+            tell(problem.detail)
             sys.exit(problem.exit_code)
+        except EspiError as error:  # what was given is not what the standard accepts
+            tell(str(error))
+            sys.exit(Usage.exit_code)
+        except KeyboardInterrupt:
+            tell("Interrupted. What was finished stays; run the command again to go on.")
+            sys.exit(INTERRUPTED)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -72,5 +82,5 @@ def settings_command() -> None:
         click.echo(f"{variable}={'(hidden)' if secret and value else value}\n    {help}")
 
 
-for command in (utility, authorize, token):
+for command in (utility, authorize, token, export, rates):
     main.add_command(command)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import IntEnum
 from typing import Annotated, Any
@@ -157,7 +157,7 @@ class Compiled:
         compiled = statement.compile(engine)
         self.sql = str(compiled)
         self._plain = _PLAIN[engine.dialect.name]
-        given = compiled.construct_params(_check=False)
+        given = compiled.params or {}
         self._constants = {name: self._plain(value) for name, value in given.items() if value is not None}
         self._run = _RUN[engine.dialect.name]
 
@@ -209,8 +209,11 @@ def _run_on_postgresql(driver: Any, sql: str, parameters: dict[str, Any]) -> Any
     return driver.cursor(binary=True).execute(sql, parameters, prepare=True)
 
 
-_PLAIN = {
+_PLAIN: dict[str, Callable[[Any], Any]] = {
     "sqlite": _plain_for_sqlite,
     "postgresql": lambda value: int(value) if isinstance(value, IntEnum) else value,
 }
-_RUN = {"sqlite": _run_on_sqlite, "postgresql": _run_on_postgresql}
+_RUN: dict[str, Callable[[Any, str, dict[str, Any]], Any]] = {
+    "sqlite": _run_on_sqlite,
+    "postgresql": _run_on_postgresql,
+}

@@ -7,6 +7,7 @@ migrations run on an engine of their own with foreign keys off and end with a ch
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
@@ -53,7 +54,7 @@ def _config(connection: Connection) -> Config:
 
 def _prepare(connection: Connection) -> None:
     if connection.dialect.name == "sqlite":
-        connection.connection.driver_connection.execute("PRAGMA foreign_keys=OFF")
+        _pragma(connection, "foreign_keys=OFF")
 
 
 def _check(connection: Connection) -> None:
@@ -61,6 +62,12 @@ def _check(connection: Connection) -> None:
         return
     broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
     connection.rollback()
-    connection.connection.driver_connection.execute("PRAGMA foreign_keys=ON")
+    _pragma(connection, "foreign_keys=ON")
     if broken:
         raise Internal(f"The migration left rows that point nowhere: {broken[:5]}")
+
+
+def _pragma(connection: Connection, pragma: str) -> None:
+    # On the driver's own connection: inside a transaction SQLite ignores this one.
+    driver: Any = connection.connection.driver_connection
+    driver.execute(f"PRAGMA {pragma}")

@@ -5,19 +5,23 @@ from __future__ import annotations
 import getpass
 import json
 import uuid
+from collections.abc import Iterable
 from datetime import date, datetime, time
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
 from sqlalchemy.orm import Session
 
-from espi_server.access import applications, grants, tokens
+from espi_server.access import applications, exporting, grants, tokens
 from espi_server.access.addresses import resource_base
 from espi_server.accounts import utilities
 from espi_server.accounts.models import Utility
+from espi_server.energy.feed import Feed
 from espi_server.errors import Usage
 from espi_server.espi import paths
+from espi_server.espi.query import Query
 from espi_server.settings import Settings
 from espi_server.shell import opened, tell
 
@@ -105,6 +109,54 @@ def add(
             base = resource_base(utility.base_url, utility.code, settings.base_url)
             answer["resourceURI"] = paths.application_information(base, str(client.id))
     _print(answer, as_json)
+
+
+@click.command()
+@click.option("--utility", "code", required=True)
+@click.option(
+    "--subscription", required=True, type=click.UUID, help="The id in the authorization's resourceURI."
+)
+@click.option("--published-min", help="From when on, such as 2026-11-01T00:00:00Z.")
+@click.option("--published-max", help="Until when.")
+@click.option("--gzip", "compressed", is_flag=True, help="Compressed, as a client that accepts gzip gets it.")
+@click.argument("file", type=click.Path(dir_okay=False))
+def export(
+    code: str,
+    subscription: uuid.UUID,
+    published_min: str | None,
+    published_max: str | None,
+    compressed: bool,
+    file: str,
+) -> None:
+    """Write a subscription's feed to FILE: the same bytes its company gets.
+
+    \b
+    Example:  espi-server export --utility north --subscription 979e696d-… usage.xml
+    """
+    given = {"published-min": published_min, "published-max": published_max}
+    query = Query.parse({name: [value] for name, value in given.items() if value is not None})
+    settings = Settings.load()
+    with opened(settings) as database:
+        with database.reading() as session:
+            asked = exporting.asking(
+                session, utilities.find(session, code), subscription, query, settings.base_url
+            )
+        feed = Feed(database, asked)
+        size, parts = feed.body("gzip" if compressed else "identity")
+        _write(Path(file), parts)
+    tell(f"{file}: {feed.entries} entries, {size} bytes.")
+
+
+def _write(file: Path, parts: Iterable[bytes]) -> None:
+    """The whole file or none: it gets its name when it is complete."""
+    unfinished = file.with_name(file.name + ".part")
+    try:
+        with unfinished.open("wb") as target:
+            for part in parts:
+                target.write(part)
+        unfinished.replace(file)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def _machine_answer(
