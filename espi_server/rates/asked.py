@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 
 from espi_server.rates import findings, tariff
 from espi_server.rates import usage as usages
