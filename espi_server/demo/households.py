@@ -187,7 +187,7 @@ def _car() -> Household:
     return Household(
         "car",
         "An electric car on a tiered rate",
-        "It charges at night, and every night of it lands in the second tier.",
+        "It charges at night, and takes every month into the second tier.",
         "Daniel Reyes",
         "555-0112",
         "daniel@home.example",
@@ -293,7 +293,7 @@ def _business() -> Household:
     return Household(
         "business",
         "A business with sixty agreements",
-        "Fern & Finch bake in sixty shops, each with a meter and a bill.",
+        "Fern & Finch bake in sixty shops; each has a meter and a bill of its own.",
         "Fern & Finch Bakeries",
         "555-0118",
         "energy@fernandfinch.example",
@@ -304,6 +304,7 @@ def _business() -> Household:
 
 
 def _bakery(shop: int) -> Service:
+    """Every third shop has a meter that is read by the hour, the others are read once a day."""
     street = _STREETS[shop % len(_STREETS)]
     place = Place(
         f"P-{8001 + shop}", f"{100 + 6 * shop}", street, "Alder Grove", "95901", circuit=f"AG-{11 + shop % 5}"
@@ -316,7 +317,7 @@ def _bakery(shop: int) -> Service:
         agreement=f"{58_001 + shop}",
         usage_point=f"{7801 + shop}",
         meter=f"M{88_801 + shop}",
-        step=HOUR,
+        step=DAY if shop % 3 else HOUR,
         read_day=17,
     )
 

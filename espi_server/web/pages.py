@@ -1,5 +1,140 @@
-"""The start pages."""
+"""The start pages: what this server is, and in the demo who lives here and how to get their data.
 
-from flask import Blueprint
+Every page works without JavaScript and is answered with a policy that allows none. No page ever shows a token: only
+their digests are kept, and pages are saved, printed and photographed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Response, render_template, request, url_for
+from flask.blueprints import BlueprintSetupState
+from sqlalchemy.orm import Session
+
+from espi_server.access.addresses import public_base, resource_base
+from espi_server.accounts import utilities
+from espi_server.accounts.models import Utility
+from espi_server.demo.portraits import Portrait, every_portrait
+from espi_server.espi import paths
+from espi_server.web import charts
+from espi_server.web.house import house
 
 blueprint = Blueprint("pages", __name__)
+
+_STYLESHEET = Path(__file__).parent / "static" / "portal.css"
+_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; connect-src 'self'; "
+    "font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+_HEADERS = {
+    "Content-Security-Policy": _POLICY,
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+}
+_YEAR = 365 * 86_400
+
+
+@dataclass(frozen=True)
+class Door:
+    """A utility on a page: where it is reached, and where its resources stand."""
+
+    utility: Utility
+    address: str
+    base: str
+
+    @property
+    def what(self) -> str:
+        """What it does, in words."""
+        kinds = {"cca": "Community choice aggregator", "gas": "Gas utility", "pou": "Publicly owned utility"}
+        commodity = " and ".join(self.utility.commodities)
+        return kinds.get(self.utility.kind, f"{commodity.capitalize()} utility")
+
+
+@blueprint.get("/")
+def start() -> Response:
+    """What this server is; in the demo, everybody who lives in it."""
+    with house().database.reading() as session:
+        doors = [_door(each) for each in utilities.every(session)]
+        portraits = _portraits(session)
+    return _page("public/start.html", doors=doors, portraits=portraits)
+
+
+@blueprint.get("/<code>")
+def utility(code: str) -> Response:
+    """One utility: its addresses, and in the demo its households."""
+    with house().database.reading() as session:
+        door = _door(utilities.find(session, code))
+        portraits = _portraits(session, code)
+    return _page("public/utility.html", door=door, portraits=portraits)
+
+
+@blueprint.record_once
+def prepare(state: BlueprintSetupState) -> None:
+    """Words pass through `_()` already, so that translations only have to be given."""
+    environment = state.app.jinja_env
+    environment.add_extension("jinja2.ext.i18n")
+    environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined]  # the extension's own
+    state.app.after_request(_settle_static)
+
+
+def _door(utility: Utility) -> Door:
+    installation = house().settings.base_url
+    names = (utility.base_url, utility.code, installation)
+    return Door(utility, public_base(*names), resource_base(*names))
+
+
+def _portraits(session: Session, code: str | None = None) -> list[Portrait]:
+    """Households are shown in development only: elsewhere customers are real."""
+    return every_portrait(session, code) if house().settings.mode == "development" else []
+
+
+def _page(template: str, **values: Any) -> Response:
+    settings = house().settings
+    response = Response(
+        render_template(
+            template,
+            stylesheet=url_for("static", filename="portal.css", v=_fingerprint()),
+            is_demo=settings.mode == "development",
+            base_url=settings.base_url,
+            port=urlsplit(settings.base_url).port,
+            feed=_feed_address(values),
+            draw=charts.day,
+            told=charts.told,
+            **values,
+        )
+    )
+    response.headers.update(_HEADERS)
+    response.headers["Cache-Control"] = "no-store" if settings.mode == "development" else "no-cache"
+    if settings.base_url.startswith("https:"):
+        response.headers["Strict-Transport-Security"] = f"max-age={_YEAR}; includeSubDomains"
+    return response
+
+
+def _feed_address(values: dict[str, Any]) -> Callable[[Any], str]:
+    """Where the feed of a share stands."""
+    doors = values.get("doors") or [values["door"]]
+    bases = {door.utility.code: door.base for door in doors}
+    return lambda share: paths.batch_subscription(bases[share.utility], str(share.subscription))
+
+
+@lru_cache(maxsize=1)
+def _fingerprint() -> str:
+    return hashlib.sha256(_STYLESHEET.read_bytes()).hexdigest()[:12]
+
+
+def _settle_static(response: Response) -> Response:
+    """The stylesheet's address holds its fingerprint, so a browser may keep it for good."""
+    if request.endpoint == "static":
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        if request.args.get("v") == _fingerprint():
+            response.headers["Cache-Control"] = f"public, max-age={_YEAR}, immutable"
+    return response

@@ -1,0 +1,82 @@
+"""`espi-server demo`: nine households in a minute, served on this machine."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+import click
+
+from espi_server.demo import demo as installation
+from espi_server.demo.greeting import curl, greet
+from espi_server.demo.households import every, named
+from espi_server.demo.serving import Server, check_port
+from espi_server.demo.watching import watched
+from espi_server.settings import PREFIX, Settings
+from espi_server.shell import tell
+
+IGNORED = ("ESPI_DATABASE_URL", "ESPI_CONFIG", "ESPI_BASE_URL", "ESPI_MODE", "ESPI_SECRET_KEY")
+INTERRUPTED = 130
+
+
+@click.command()
+@click.option(
+    "--port", default=8000, show_default=True, type=click.IntRange(1, 65535), help="Where to listen."
+)
+@click.option(
+    "--folder", default=".demo", show_default=True, envvar="ESPI_DEMO_FOLDER", show_envvar=True,
+    type=click.Path(file_okay=False, path_type=Path), help="Where the demo keeps its files and database.",
+)  # fmt: skip
+@click.option("--reset", is_flag=True, help="Remove the demo's folder; with --prepare, make it anew.")
+@click.option("--prepare", is_flag=True, help="Prepare the data and print a fresh token, but do not serve.")
+@click.option(
+    "--household", default="single", show_default=True, type=click.Choice([each.name for each in every()]),
+    help="Whose data the printed curl line asks for.",
+)  # fmt: skip
+def demo(port: int, folder: Path, reset: bool, prepare: bool, household: str) -> None:
+    """Load nine households of three invented utilities, and serve them on this machine.
+
+    The data are made up, the way in is not: real Green Button files run through the real importer. The first run
+    takes a while, later ones start at once. Other settings of this server play no part.
+
+    \b
+    Example:  espi-server demo --port 8001
+    """
+    if reset:
+        _forget(folder)
+        if not prepare:
+            return
+    _tell_ignored(os.environ)
+    if not prepare:
+        check_port(port)
+    now = _prepared(folder, port)
+    lines = [curl(answer) for answer in installation.answers(now, named(household))]
+    if prepare:
+        click.echo("\n".join(lines))
+        return
+    with installation.held(folder, shared=True):
+        Server(now, port, partial(greet, now, lines[0])).run()
+
+
+def _forget(folder: Path) -> None:
+    gone = installation.forget(folder)
+    tell(f"Removed {folder}." if gone else f"There is no {folder} to remove.")
+
+
+def _prepared(folder: Path, port: int) -> Settings:
+    try:
+        with watched() as watch:
+            return installation.prepare(folder, port=port, watch=watch)
+    except KeyboardInterrupt:
+        tell("\nInterrupted. Run it again and it goes on.")
+        sys.exit(INTERRUPTED)
+
+
+def _tell_ignored(environ: Mapping[str, str]) -> None:
+    """The demo never opens another database than its own, whatever the environment says."""
+    for name in IGNORED:
+        if environ.get(name):
+            tell(f"{name} is set; the demo ignores it and uses its own {name.removeprefix(PREFIX).lower()}.")
