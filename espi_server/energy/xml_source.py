@@ -15,6 +15,7 @@ from espi_server.energy.house import House
 from espi_server.energy.models import Kind
 from espi_server.energy.records import Record, Told, checked, understood
 from espi_server.energy.report import Report
+from espi_server.energy.skeleton import NotPlain, Skeleton
 from espi_server.energy.spool import Spool, unit_of
 from espi_server.espi import authorization, safe, usage
 from espi_server.espi.atom import ATOM, Entry, read_entry
@@ -50,6 +51,7 @@ class XmlSource:
         self._supplies = house.supplies
         self._qualities = house.qualities
         self._limits = limits or safe.Limits()
+        self._skeleton: Skeleton | None = None
         self._file = 0
         self._name = ""
         self._line: int | None = None
@@ -61,20 +63,30 @@ class XmlSource:
         `progress` hears how many bytes of its XML are behind.
         """
         self._file, self._name = self._spool.add_file(name), name
+        with safe.open_document(path, self._limits) as document:
+            try:
+                return self._taken_in(document, Skeleton(document, self._limits.entry), progress)
+            except (NotPlain, safe.DocumentError):
+                # What is wrong with a document is said of the document itself.
+                document.seek(0)
+                return self._taken_in(document, None, progress)
+
+    def _taken_in(
+        self, document: BinaryIO, skeleton: Skeleton | None, progress: Callable[[int], None]
+    ) -> Report:
+        self._report, self._skeleton = Report(files=1), skeleton
         self._meter_reading_before = None
-        self._report = Report(files=1)
         try:
-            with safe.open_document(path, self._limits) as document:
-                entries = safe.iterate(document, _OUTERMOST, self._limits)
-                count = 0
-                for element in entries:
-                    self._line = entries.line
-                    self._entry(element)
-                    progress(entries.offset)
-                    count += 1
-                if not count:
-                    _refuse_foreign(document)
-        except EspiError:
+            entries = safe.iterate(skeleton or document, _OUTERMOST, self._limits)
+            for element in entries:
+                self._line = entries.line
+                self._entry(element)
+                progress(document.tell())
+            if skeleton:
+                skeleton.finish()
+            if not self._report.entries:
+                _refuse_foreign(document)
+        except (EspiError, NotPlain):
             # What stood before the break is sound in itself, but whether it is whole nobody knows.
             self._spool.forget(self._file)
             raise
@@ -123,11 +135,13 @@ class XmlSource:
         record = replace(shell, kind=Kind.IntervalBlock)
         for words in unknown_in(block):
             self._report.unknown_element(self._name, self._line, words)
-        if needs_its_type(block):
+        notes: list[str] = []
+        readings = self._skeleton.readings(block, notes) if self._skeleton else None
+        if readings is None and needs_its_type(block):
             self._spool.add_block(record, None, set_aside(block), before=self._meter_reading_before)
             return
-        notes: list[str] = []
-        readings = readings_of(block, notes=notes, qualities=self._qualities)
+        if readings is None:
+            readings = readings_of(block, notes=notes, qualities=self._qualities)
         for words in notes:
             sort = self._report.unknown_element if words.endswith("left out.") else self._report.repair
             sort(self._name, self._line, f"IntervalBlock: {words}")

@@ -1,0 +1,167 @@
+"""Taking plain readings out of a file before it is parsed, because a tree of a million numbers is the slow part.
+
+Most of a Green Button file is readings that all look alike. One strict pattern takes runs of them out of the bytes
+as columns of numbers; of each run the first reading stays, marked with the run's number. The rest, a skeleton of a
+few kilobytes, is parsed and judged as any file is.
+
+What makes this safe: the pattern knows one prefix, no attributes, no references, nothing but digits. So a run lies
+in one piece in its parent, and the marked reading proves its namespace and its place. A run whose mark never comes
+out of the parser stood in a comment, a CDATA section or the like; then, and whenever a block is not wholly made of
+runs, `NotPlain` is raised and the file is read again without this.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from functools import lru_cache
+from typing import BinaryIO
+
+from espi_server.espi.content import ESPI
+from espi_server.espi.errors import EspiError
+from espi_server.espi.raw import Element
+from espi_server.espi.readings import Readings
+
+_CHUNK = 1 << 18
+_READING = f"{{{ESPI}}}IntervalReading"
+_FIRST = re.compile(rb"<([A-Za-z_][A-Za-z0-9_.-]*:)?IntervalReading>")
+_BLANK = b" \t\r\n"
+_LONGEST_READING = 1 << 16
+
+_COLUMNS = ("cost", "quality", "duration", "start", "value", "tier", "tou", "cpp")
+_STEP = len(_COLUMNS) + 1
+
+
+class NotPlain(Exception):
+    """This file is not made of plain readings alone; read it as it is."""
+
+
+@lru_cache(maxsize=32)
+def _pattern(prefix: bytes) -> re.Pattern[bytes]:
+    """One whole reading in the schema's order, each element at most once."""
+    p, blank = re.escape(prefix), rb"[ \t\r\n]*+"
+
+    def leaf(name: bytes, digits: bytes) -> bytes:
+        return rb"<%b%b>(%b)</%b%b>%b" % (p, name, digits, p, name, blank)
+
+    def group(name: bytes, inside: bytes) -> bytes:
+        return rb"<%b%b>%b%b</%b%b>%b" % (p, name, blank, inside, p, name, blank)
+
+    money, small = rb"-?[0-9]{1,15}", rb"-?[0-9]{1,5}"
+    quality = group(b"ReadingQuality", leaf(b"quality", rb"[0-9]{1,5}"))
+    period = group(b"timePeriod", leaf(b"duration", rb"[0-9]{1,10}") + leaf(b"start", rb"-?[0-9]{1,12}"))
+    optional = [rb"(?:%b)?" % leaf(name, small) for name in (b"consumptionTier", b"tou", b"cpp")]
+    inside = rb"(?:%b)?(?:%b)?" % (leaf(b"cost", money), quality) + period + leaf(b"value", money)
+    return re.compile(group(b"IntervalReading", inside + b"".join(optional))[: -len(blank)])
+
+
+class Skeleton:
+    """A document without its plain readings, to be read like a file; `readings` gives them back block by block.
+
+    `most` bounds the bytes taken out and not yet given back, so that an endless block is left to the reader's limits.
+    """
+
+    def __init__(self, document: BinaryIO, most: int) -> None:
+        self._document = document
+        self._most = most
+        self._mark = f"run-{secrets.token_hex(8)}"  # a name no file can know
+        self._held = b""
+        self._prefix: bytes | None = None
+        self._runs: dict[int, tuple[list[bytes | None], int]] = {}
+        self._count = 0
+        self._taken = 0
+        self._ended = False
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes of the skeleton; empty only at its end."""
+        while not self._ended:
+            chunk = self._document.read(max(size, _CHUNK))
+            self._ended = not chunk
+            given = self._thinned(chunk)
+            if given:
+                return given
+        return b""
+
+    def readings(self, block: Element, notes: list[str]) -> Readings | None:
+        """The readings taken out of a block; None where it had no plain ones, NotPlain where it had others too."""
+        marks = [reading.get(self._mark) for reading in block.iterchildren(_READING)]
+        if not any(marks):
+            return None
+        if not all(marks):
+            raise NotPlain
+        cells: list[bytes | None] = []
+        for mark in marks:
+            cells += [*([None] if cells else []), *self._claimed(int(mark or ""))]
+        columns = {name: _numbers(cells[place::_STEP]) for place, name in enumerate(_COLUMNS)}
+        start, duration = columns.pop("start"), columns.pop("duration")
+        try:
+            return Readings.of(start or [], duration or [], **columns, notes=notes)
+        except EspiError:
+            # Read as it is, the error gets its line, and milliseconds are put right.
+            raise NotPlain from None
+
+    def finish(self) -> None:
+        """The document is at its end: every run must have come out of the parser."""
+        if self._runs:
+            raise NotPlain
+
+    def _claimed(self, number: int) -> list[bytes | None]:
+        found = self._runs.pop(number, None)
+        if found is None:
+            raise NotPlain
+        self._taken -= found[1]
+        return found[0]
+
+    def _thinned(self, chunk: bytes) -> bytes:
+        data = self._held + chunk
+        if self._prefix is None:
+            found = _FIRST.search(data)
+            if found is None:
+                return self._hold(data, max(0, data.rfind(b"<")) if chunk else len(data))
+            self._prefix = found[1] or b""
+        return self._without_runs(self._hold(data, self._whole(data) if chunk else len(data)))
+
+    def _hold(self, data: bytes, whole: int) -> bytes:
+        """Keep what is not whole yet for the next chunk; what never becomes whole is let through."""
+        whole = len(data) if len(data) - whole > _LONGEST_READING else whole
+        self._held = data[whole:]
+        return data[:whole]
+
+    def _whole(self, data: bytes) -> int:
+        """How far no reading, and no tag, is cut in two."""
+        opening = data.rfind(b"<%bIntervalReading>" % (self._prefix or b""))
+        closing = data.rfind(b"</%bIntervalReading>" % (self._prefix or b""))
+        last = data.rfind(b"<")
+        return opening if opening > closing else len(data) if last == closing else max(0, last)
+
+    def _without_runs(self, data: bytes) -> bytes:
+        """The data with each run of readings reduced to a mark, and to its line breaks: errors name true lines."""
+        if self._taken > self._most:
+            return data
+        parts = _pattern(self._prefix or b"").split(data)
+        last = len(parts) // _STEP
+        kept, first, at = [parts[0]], 0, len(parts[0])
+        for place in range(1, last + 1):
+            gap = parts[place * _STEP]
+            if place < last and not gap.strip(_BLANK):
+                continue
+            end = data.find(gap, at) if gap.strip(_BLANK) else len(data)
+            kept.append(self._marked(parts[first * _STEP + 1 : place * _STEP], end - at))
+            kept.append(b"\n" * data.count(b"\n", at, end))
+            kept.append(gap if gap.strip(_BLANK) else b"")
+            first, at = place, end + len(gap)
+        return b"".join(kept)
+
+    def _marked(self, cells: list[bytes | None], size: int) -> bytes:
+        self._count += 1
+        self._taken += size
+        self._runs[self._count] = (cells, size)
+        return b'<%bIntervalReading %b="%d"/>' % (self._prefix or b"", self._mark.encode(), self._count)
+
+
+def _numbers(cells: list[bytes | None]) -> list[int | None] | None:
+    try:
+        return list(map(int, cells))  # type: ignore[arg-type]
+    except TypeError:
+        numbers = [None if cell is None else int(cell) for cell in cells]
+        return numbers if any(number is not None for number in numbers) else None
