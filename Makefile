@@ -58,6 +58,10 @@ format: $(VENV)/.test  ## Let ruff put every line in its place
 schemas: $(VENV)/.server  ## Write schemas/*.xsd anew from the declarations
 	$(BIN)/python -m espi_server.espi.xsd
 
+.PHONY: coverage
+coverage: $(VENV)/.test  ## Write docs/coverage.md: which test proves which requirement
+	$(BIN)/python -m pytest --collect-only -q --coverage-table docs/coverage.md > /dev/null
+
 .PHONY: bench
 bench: $(VENV)/.test system  ## Measure, against something outside us, in one run
 	$(BIN)/python -m bench

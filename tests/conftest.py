@@ -14,7 +14,7 @@ import pytest
 from espi_server import clock, migrate
 from espi_server.db import Database
 from espi_server.settings import DEVELOPMENT_SECRET, Settings
-from tests import pg
+from tests import coverage, pg
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -101,3 +101,13 @@ def espi_reference() -> Path:
 def tariff_reference() -> Path:
     """Real tariffs in URDB form, where this machine has them."""
     return _reference("TARIFF_REFERENCE")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--coverage-table", help="Write which test proves which requirement to this file.")
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    target = session.config.getoption("--coverage-table")
+    if target:
+        Path(target).write_text(coverage.table(session.items), "utf-8")
