@@ -1,0 +1,105 @@
+"""The real application in a real gunicorn on a free port, for what only sockets can show.
+
+with serve(database_url, feeds=40) as server:
+    httpx.get(f"{server.url}/healthz")
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+from espi_server.settings import DEVELOPMENT_SECRET, PREFIX, Settings
+from espi_server.shell import options
+
+APPLICATION = "espi_server.app:create_app()"
+ROOT = Path(__file__).resolve().parent.parent
+PATIENCE = 30  # seconds a server has to come up or go down
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server: where it answers, its master process, and the file its log goes to."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def workers(self) -> list[int]:
+        """The process ids of the workers that live now."""
+        pid = self.process.pid
+        return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+@contextmanager
+def serve(
+    database_url: str,
+    *,
+    application: str = APPLICATION,
+    environment: dict[str, str] | None = None,
+    command: tuple[str, ...] = (),
+    **settings: Any,
+) -> Iterator[Server]:
+    """A server over the database, with these settings; `command` stands before it, such as `taskset -c 0`."""
+    listening = socket.create_server(("127.0.0.1", 0), backlog=256)
+    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    given = {"mode": "development", "database_url": database_url, "secret_key": DEVELOPMENT_SECRET}
+    chosen = Settings(**{**given, "base_url": url, "log_level": "WARNING", **settings}).checked()
+    with tempfile.TemporaryDirectory(prefix="espi_serving_") as folder:
+        log = Path(folder) / "log"
+        arguments = [*command, sys.executable, "-m", "gunicorn", "--bind", f"fd://{listening.fileno()}"]
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [*arguments, "--no-control-socket", *options(chosen), application],
+                env=_environment(chosen) | (environment or {}),
+                cwd=ROOT,
+                stdout=output,
+                stderr=output,
+                pass_fds=[listening.fileno()],
+            )
+        listening.close()
+        try:
+            _wait(process, url, log)
+            yield Server(url, process, log)
+        finally:
+            _stop(process)
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    plain = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    return plain | {PREFIX + name.upper(): str(value) for name, value in vars(settings).items()}
+
+
+def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until and process.poll() is None:
+        connection = HTTPConnection(url.removeprefix("http://"), timeout=PATIENCE)
+        try:
+            connection.request("GET", "/healthz")
+            connection.getresponse()  # what it answers is the caller's business
+            return
+        except OSError:
+            time.sleep(0.05)
+        finally:
+            connection.close()
+    raise RuntimeError("The server did not come up:\n" + log.read_text())
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
