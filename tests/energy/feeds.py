@@ -92,6 +92,18 @@ class Household:
             for starts in self._cuts()
         ]
 
+    def block_of_day(self, number: int) -> str:
+        """The entry of one day alone."""
+        bounds = self.midnights()[number : number + 2]
+        starts = list(range(*bounds, self.interval))
+        return entry(
+            "IntervalBlock",
+            f"{self.here}/MeterReading/m1",
+            str(starts[0]),
+            self._block(starts),
+            self.published,
+        )
+
     def _cuts(self) -> list[list[int]]:
         cuts: dict[object, list[int]] = {}
         for start in self.starts():

@@ -1,0 +1,92 @@
+"""`espi-server import …`."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from espi_server.accounts.models import PROFILES
+from espi_server.energy import importer
+from espi_server.shell import opened, tell
+
+_LINE_EVERY = 10.0  # seconds, where there is no terminal to draw on
+_PHASES = {"reading": "Reading", "storing": "Storing"}
+
+Tell = Callable[[importer.Progress], None]
+
+
+@click.command("import")
+@click.option("--utility", required=True, help="Its code.")
+@click.option("--customer", help="Whose data these are: the utility's own reference.")
+@click.option(
+    "--profile", type=click.Choice(PROFILES), help="Which key names a usage point; default: the utility's."
+)
+@click.option("--local", is_flag=True, help="Times in tables are local where they say no offset.")
+@click.option("--json", "as_json", is_flag=True, help="The report as one JSON document.")
+@click.argument("files", nargs=-1, required=True, type=click.Path())
+def import_command(
+    utility: str,
+    customer: str | None,
+    profile: str | None,
+    local: bool,
+    as_json: bool,
+    files: tuple[str, ...],
+) -> None:
+    """Take in Green Button files (XML, plain or gzip) and tables (CSV), in any order, as often as you like.
+
+    \b
+    Example:  espi-server import --utility north usage.xml customers.xml meters.csv
+    Exit codes: 0 all came in, 1 some entries failed, 3 no file could be read.
+    """
+    with opened() as database, progress() as show:
+        report = importer.import_files(
+            database, utility, files, customer=customer, profile=profile, local=local, actor=_somebody(),
+            progress=show,
+        )  # fmt: skip
+    click.echo(json.dumps(report.to_json(), indent=2) if as_json else str(report))
+    sys.exit(report.exit_code)
+
+
+@contextmanager
+def progress() -> Iterator[Tell]:
+    """A bar on a terminal, else a line every ten seconds; both on stderr."""
+    if not sys.stderr.isatty():
+        yield _line_teller()
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        tasks = {phase: bars.add_task(words, total=None) for phase, words in _PHASES.items()}
+        yield lambda at: bars.update(tasks[at.phase], completed=at.done, total=at.total)
+
+
+def _line_teller() -> Tell:
+    last = time.monotonic()
+
+    def show(at: importer.Progress) -> None:
+        nonlocal last
+        if time.monotonic() - last >= _LINE_EVERY:
+            last = time.monotonic()
+            tell(f"{_PHASES[at.phase]}: {at.done:,} of {at.total:,}")
+
+    return show
+
+
+def _somebody() -> str:
+    """Who runs this command, for the record of the import."""
+    try:
+        return f"command line, {getpass.getuser()}"
+    except OSError:
+        return "command line"
