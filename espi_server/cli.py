@@ -15,6 +15,7 @@ import click
 from espi_server import __version__, migrate
 from espi_server.access.commands import authorize, export, token
 from espi_server.accounts.commands import utility
+from espi_server.demo.command import demo
 from espi_server.errors import Problem, Usage
 from espi_server.espi.errors import EspiError
 from espi_server.rates.commands import rates
@@ -82,5 +83,5 @@ def settings_command() -> None:
         click.echo(f"{variable}={'(hidden)' if secret and value else value}\n    {help}")
 
 
-for command in (utility, authorize, token, export, rates):
+for command in (demo, utility, authorize, token, export, rates):
     main.add_command(command)

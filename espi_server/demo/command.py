@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import json
 import os
-import sys
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,6 @@ from espi_server.settings import PREFIX, Settings
 from espi_server.shell import tell
 
 IGNORED = ("ESPI_DATABASE_URL", "ESPI_CONFIG", "ESPI_BASE_URL", "ESPI_MODE", "ESPI_SECRET_KEY")
-INTERRUPTED = 130
 
 
 @click.command()
@@ -36,7 +35,10 @@ INTERRUPTED = 130
     "--household", default="single", show_default=True, type=click.Choice([each.name for each in every()]),
     help="Whose data the printed curl line asks for.",
 )  # fmt: skip
-def demo(port: int, folder: Path, reset: bool, prepare: bool, household: str) -> None:
+@click.option(
+    "--json", "as_json", is_flag=True, help="With --prepare: the token answer as JSON, one a utility."
+)
+def demo(port: int, folder: Path, reset: bool, prepare: bool, household: str, as_json: bool) -> None:
     """Load nine households of three invented utilities, and serve them on this machine.
 
     The data are made up, the way in is not: real Green Button files run through the real importer. The first run
@@ -53,12 +55,13 @@ def demo(port: int, folder: Path, reset: bool, prepare: bool, household: str) ->
     if not prepare:
         check_port(port)
     now = _prepared(folder, port)
-    lines = [curl(answer) for answer in installation.answers(now, named(household))]
+    tickets = installation.tickets(now, named(household))
     if prepare:
-        click.echo("\n".join(lines))
+        for ticket in tickets:
+            click.echo(json.dumps(ticket.answer) if as_json else curl(ticket))
         return
     with installation.held(folder, shared=True):
-        Server(now, port, partial(greet, now, lines[0])).run()
+        Server(now, port, partial(greet, now, tickets[0])).run()
 
 
 def _forget(folder: Path) -> None:
@@ -67,12 +70,8 @@ def _forget(folder: Path) -> None:
 
 
 def _prepared(folder: Path, port: int) -> Settings:
-    try:
-        with watched() as watch:
-            return installation.prepare(folder, port=port, watch=watch)
-    except KeyboardInterrupt:
-        tell("\nInterrupted. Run it again and it goes on.")
-        sys.exit(INTERRUPTED)
+    with watched() as watch:
+        return installation.prepare(folder, port=port, watch=watch)
 
 
 def _tell_ignored(environ: Mapping[str, str]) -> None:

@@ -14,10 +14,10 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from espi_server import clock, migrate
@@ -29,12 +29,14 @@ from espi_server.db import Database
 from espi_server.demo import files
 from espi_server.demo.households import COMPANIES, COMPANY, TIMEZONE, Company, Household, every
 from espi_server.energy.importer import Progress, import_files
+from espi_server.energy.models import IntervalBlock, UsagePoint
 from espi_server.errors import Internal, Problem, Usage
 from espi_server.settings import DEVELOPMENT_SECRET, Settings
 
 ACTOR = "demo"
 NOTE = "demo.json"
 _FRESH = "demo.json.new"
+LATELY = 2 * tokens.DAY
 LAYOUT = 1  # counted up when an older folder can no longer be served
 
 Watch = Callable[[str, Progress | None], None]
@@ -94,22 +96,35 @@ def prepare(
     return now
 
 
-def answers(now: Settings, household: Household) -> list[dict[str, Any]]:
-    """Fresh token answers for the sandbox company and a household, one for each company; good for a day."""
+class Ticket(NamedTuple):
+    """What opens a household's data at one company: a token answer, and a moment shortly before its last reading."""
+
+    answer: dict[str, Any]
+    lately: int
+
+
+def tickets(now: Settings, household: Household) -> list[Ticket]:
+    """Fresh tokens for the sandbox company, one for each company that serves the household; good for a day."""
     database = Database(now.database_url)
     try:
         with database.writing() as session:
-            return [_answer(session, now, household, code) for code in household.companies]
+            return [_ticket(session, now, household, code) for code in household.companies]
     finally:
         database.close()
 
 
-def _answer(session: Session, now: Settings, household: Household, code: str) -> dict[str, Any]:
+def _ticket(session: Session, now: Settings, household: Household, code: str) -> Ticket:
     utility = utilities.find(session, code)
     authorization = _authorized(session, utility, household)
-    return grants.token_answer(
+    answer = grants.token_answer(
         session, utility, authorization, installation=now.base_url, lifetime=tokens.DAY, by=ACTOR
     )
+    last = (
+        select(func.max(IntervalBlock.ends_at))
+        .join(UsagePoint, UsagePoint.id == IntervalBlock.usage_point_id)
+        .where(UsagePoint.customer_id == authorization.customer_id)
+    )
+    return Ticket(answer, (session.scalar(last) or clock.seconds()) - LATELY)
 
 
 def forget(folder: Path) -> bool:

@@ -70,7 +70,7 @@ def _shares(session: Session) -> dict[tuple[str, str], Share]:
         .join(Application, Application.id == Authorization.application_id)
         .where(Application.name == COMPANY, Authorization.ended_at.is_(None))
     )
-    return {(row[0], row[4]): Share(*row[:4]) for row in session.execute(query).tuples()}
+    return {(row[0], row[4]): Share(*row[:4]) for row in session.execute(query)}
 
 
 Counts = Mapping[uuid.UUID, int]
@@ -139,7 +139,7 @@ def _latest(session: Session, meter_reading: uuid.UUID) -> Readings:
         .order_by(IntervalBlock.starts_at.desc())
         .limit(2)
     )
-    rows = [unpack(*row) for row in session.execute(query).tuples()]
+    rows = [unpack(*row) for row in session.execute(query)]
     return joined(rows[::-1])
 
 

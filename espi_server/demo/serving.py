@@ -11,9 +11,11 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 
 from espi_server.app import create_app
+from espi_server.demo.portraits import every_portrait
 from espi_server.errors import Problem
 from espi_server.settings import Settings
 from espi_server.shell import options
+from espi_server.web.pages import invite
 
 HOST = "127.0.0.1"
 
@@ -45,7 +47,9 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
     def load(self) -> Flask:
         """gunicorn asks each worker for the application here."""
-        return create_app(self._settings)
+        app = create_app(self._settings)
+        invite(app, every_portrait)
+        return app
 
     def _listening(self, server: Any) -> None:
         self._greet()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import itemgetter
 
 from markupsafe import Markup
 
@@ -40,7 +41,7 @@ def day(values: Sequence[float]) -> Markup:
 
 def told(values: Sequence[float]) -> str:
     """The same in words: when most is taken, and when most is given back."""
-    peak, low = max(_hours(values)), min(_hours(values))
+    peak, low = (pick(_hours(values), key=itemgetter(0)) for pick in (max, min))
     words = f"{peak[0]:.1f} kW at {_clock(peak[1])}"
     return f"{words}, gives {-low[0]:.1f} at {_clock(low[1])}" if low[0] < 0 else words
 

@@ -7,21 +7,20 @@ their digests are kept, and pages are saved, printed and photographed.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Response, render_template, request, url_for
+from flask import Blueprint, Flask, Response, current_app, render_template, request, url_for
 from flask.blueprints import BlueprintSetupState
 from sqlalchemy.orm import Session
 
 from espi_server.access.addresses import public_base, resource_base
 from espi_server.accounts import utilities
 from espi_server.accounts.models import Utility
-from espi_server.demo.portraits import Portrait, every_portrait
 from espi_server.espi import paths
 from espi_server.web import charts
 from espi_server.web.house import house
@@ -41,6 +40,10 @@ _HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
 _YEAR = 365 * 86_400
+_GUESTS = "espi_server.guests"
+
+Guests = Callable[[Session, str | None], Sequence[Any]]
+"""Who is shown on the page of a utility, or on the start page (None): the demo's portraits of its households."""
 
 
 @dataclass(frozen=True)
@@ -59,13 +62,18 @@ class Door:
         return kinds.get(self.utility.kind, f"{commodity.capitalize()} utility")
 
 
+def invite(app: Flask, guests: Guests) -> None:
+    """Let the pages of `app` show households. Only the demo does: elsewhere customers are real."""
+    app.extensions[_GUESTS] = guests
+
+
 @blueprint.get("/")
 def start() -> Response:
     """What this server is; in the demo, everybody who lives in it."""
     with house().database.reading() as session:
         doors = [_door(each) for each in utilities.every(session)]
         portraits = _portraits(session)
-    return _page("public/start.html", doors=doors, portraits=portraits)
+    return _page("public/start.html", feed=_feeds(doors), doors=doors, portraits=portraits)
 
 
 @blueprint.get("/<code>")
@@ -74,7 +82,7 @@ def utility(code: str) -> Response:
     with house().database.reading() as session:
         door = _door(utilities.find(session, code))
         portraits = _portraits(session, code)
-    return _page("public/utility.html", door=door, portraits=portraits)
+    return _page("public/utility.html", feed=_feeds([door]), door=door, portraits=portraits)
 
 
 @blueprint.record_once
@@ -92,9 +100,9 @@ def _door(utility: Utility) -> Door:
     return Door(utility, public_base(*names), resource_base(*names))
 
 
-def _portraits(session: Session, code: str | None = None) -> list[Portrait]:
-    """Households are shown in development only: elsewhere customers are real."""
-    return every_portrait(session, code) if house().settings.mode == "development" else []
+def _portraits(session: Session, code: str | None = None) -> Sequence[Any]:
+    guests: Guests = current_app.extensions.get(_GUESTS, lambda session, code: ())
+    return guests(session, code)
 
 
 def _page(template: str, **values: Any) -> Response:
@@ -103,10 +111,8 @@ def _page(template: str, **values: Any) -> Response:
         render_template(
             template,
             stylesheet=url_for("static", filename="portal.css", v=_fingerprint()),
-            is_demo=settings.mode == "development",
-            base_url=settings.base_url,
+            is_demo=_GUESTS in current_app.extensions,
             port=urlsplit(settings.base_url).port,
-            feed=_feed_address(values),
             draw=charts.day,
             told=charts.told,
             **values,
@@ -119,9 +125,8 @@ def _page(template: str, **values: Any) -> Response:
     return response
 
 
-def _feed_address(values: dict[str, Any]) -> Callable[[Any], str]:
-    """Where the feed of a share stands."""
-    doors = values.get("doors") or [values["door"]]
+def _feeds(doors: Sequence[Door]) -> Callable[[Any], str]:
+    """Where the feed of a share stands, at these doors."""
     bases = {door.utility.code: door.base for door in doors}
     return lambda share: paths.batch_subscription(bases[share.utility], str(share.subscription))
 

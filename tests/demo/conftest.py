@@ -1,16 +1,15 @@
-"""The demo's files of the last forty days, written once."""
+"""The demo's files of the last forty days, written once, and a demo made of them."""
 
 from __future__ import annotations
 
-from datetime import date
 from pathlib import Path
 
 import pytest
 
 from espi_server.demo import files
+from tests.demo.prepared import DAYS, END, own_demo, prepared
 
-END = date(2026, 11, 20)
-DAYS = 40
+__all__ = ["own_demo", "prepared"]
 
 
 @pytest.fixture(scope="session")

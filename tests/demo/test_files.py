@@ -16,7 +16,7 @@ from espi_server.espi.codes import FlowDirectionKind
 from espi_server.espi.content import CUSTOMER, ESPI
 from espi_server.espi.scope import Scope
 from tests.conftest import ROOT
-from tests.demo.conftest import DAYS, END
+from tests.demo.prepared import DAYS, END
 
 RIN = re.compile(r"[A-Z]{4}-[A-Z0-9]{4}-[A-Z0-9]{4}-[A-Z0-9]{1,10}")
 PACIFIC = ZoneInfo(households.TIMEZONE)

@@ -1,0 +1,278 @@
+import json
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+from functools import partial
+
+import pytest
+from click.testing import CliRunner
+from sqlalchemy import func, select
+
+from espi_server import migrate
+from espi_server.access.models import Application, Authorization
+from espi_server.accounts.models import Customer, Utility
+from espi_server.cli import main
+from espi_server.db import Database
+from espi_server.demo import demo
+from espi_server.demo.households import COMPANY, every, named
+from espi_server.demo.serving import PortTaken, check_port
+from espi_server.energy.models import IntervalBlock, Resource, UsagePoint
+from espi_server.espi import atom, safe
+from tests.demo.prepared import DAYS, END
+
+PATIENCE = 60
+MAIN = "from espi_server.cli import main; main()"
+
+
+@pytest.fixture
+def run(monkeypatch):
+    """The command in an empty environment; its result."""
+    for name in [each for each in os.environ if each.startswith("ESPI_")]:
+        monkeypatch.delenv(name)
+    return lambda *arguments: CliRunner().invoke(main, ["demo", *map(str, arguments)])
+
+
+def opened(folder):
+    return Database(demo.settings(folder).database_url)
+
+
+def count(database, table):
+    with database.reading() as session:
+        return session.scalar(select(func.count()).select_from(table))
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return listening.getsockname()[1]
+
+
+# Preparing
+
+
+def test_everybody_is_there_and_has_authorized_the_sandbox_company(prepared):
+    database = opened(prepared)
+    query = (
+        select(Utility.code, Customer.reference)
+        .select_from(Authorization)
+        .join(Application, Application.id == Authorization.application_id)
+        .join(Customer, Customer.id == Authorization.customer_id)
+        .join(Utility, Utility.id == Authorization.utility_id)
+        .where(Application.name == COMPANY, Authorization.ended_at.is_(None))
+    )
+
+    with database.reading() as session:
+        authorized = {tuple(row) for row in session.execute(query)}
+
+    assert authorized == {(code, each.reference(code)) for each in every() for code in each.companies}
+
+
+def test_every_usage_point_belongs_to_its_customer_and_has_readings(prepared):
+    database = opened(prepared)
+
+    with database.reading() as session:
+        points = session.scalars(select(UsagePoint)).all()
+        read = set(session.scalars(select(IntervalBlock.usage_point_id)))
+
+    assert len(points) == sum(len(each.services) for each in every())
+    assert all(point.customer_id and point.agreement_id for point in points)
+    assert {point.id for point in points} == read
+
+
+def test_a_second_preparation_changes_nothing(own_demo):
+    before = (own_demo / "espi.sqlite").read_bytes()
+
+    demo.prepare(own_demo)
+
+    assert (own_demo / "espi.sqlite").read_bytes() == before
+
+
+def test_an_interrupted_preparation_is_finished_by_the_next(prepared, tmp_path):
+    folder = tmp_path / "demo"
+
+    def interrupt(step, progress):
+        if progress and progress.phase == "storing" and progress.done == 20:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        demo.prepare(folder, end_day=END, days=DAYS, watch=interrupt)
+    partly = count(opened(folder), Resource)
+    demo.prepare(folder)
+
+    assert 0 < partly < count(opened(folder), Resource)
+    for table in (Resource, IntervalBlock, UsagePoint, Authorization, Utility):
+        assert count(opened(folder), table) == count(opened(prepared), table)
+
+
+def test_one_that_was_stopped_before_it_wrote_anything_starts_over(tmp_path):
+    (tmp_path / "demo.json.new").write_text("{")
+
+    demo.prepare(tmp_path, end_day=END, days=1)
+
+    assert json.loads((tmp_path / "demo.json").read_text())["ready"]
+
+
+def test_a_folder_of_somebody_else_is_left_alone(tmp_path, run):
+    (tmp_path / "thesis.txt").write_text("years of work")
+
+    for arguments in (["--prepare"], ["--reset"]):
+        result = run("--folder", tmp_path, *arguments)
+
+        assert result.exit_code == 2
+        assert "was not made by the demo" in result.stderr
+    assert (tmp_path / "thesis.txt").exists()
+
+
+def test_a_folder_of_another_version_says_how_to_start_over(own_demo, run):
+    note = json.loads((own_demo / "demo.json").read_text())
+    (own_demo / "demo.json").write_text(json.dumps({**note, "layout": 0}))
+
+    refused = run("--folder", own_demo, "--prepare")
+    removed = run("--folder", own_demo, "--reset")
+
+    assert refused.exit_code == 2
+    assert "--reset" in refused.stderr
+    assert removed.exit_code == 0
+    assert not own_demo.exists()
+
+
+def test_what_is_being_served_is_not_removed(own_demo, run):
+    with demo.held(own_demo, shared=True):
+        result = run("--folder", own_demo, "--reset")
+
+    assert result.exit_code == 6
+    assert own_demo.exists()
+
+
+def test_an_old_database_is_brought_to_the_newest_form(own_demo, monkeypatch):
+    upgraded = []
+    monkeypatch.setattr(migrate, "newest", lambda: "9999")
+    monkeypatch.setattr(migrate, "upgrade", upgraded.append)
+
+    now = demo.prepare(own_demo)
+
+    assert upgraded == [now.database_url]
+
+
+# The command
+
+
+def test_prepare_prints_one_curl_line_with_a_token_and_the_port_asked_for(prepared, run):
+    result = run("--folder", prepared, "--prepare", "--port", 8123)
+
+    curl, _, _, bearer, address = shlex.split(result.stdout)
+    assert result.exit_code == 0
+    assert curl == "curl"
+    assert bearer.startswith("Authorization: Bearer gba_")
+    assert address.startswith("http://localhost:8123/alder/espi/1_1/resource/Batch/Subscription/")
+
+
+def test_each_run_prints_another_token_for_the_same_subscription(prepared, run):
+    first, second = (json.loads(run("--folder", prepared, "--prepare", "--json").stdout) for _ in range(2))
+
+    assert first["access_token"] != second["access_token"]
+    assert first["resourceURI"] == second["resourceURI"]
+    assert first["expires_in"] == 86_400
+
+
+def test_a_household_of_two_companies_gets_a_line_for_each(prepared, run):
+    result = run("--folder", prepared, "--prepare", "--household", "unbundled", "--json")
+
+    answers = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [answer["resourceURI"].split("/")[3] for answer in answers] == ["alder", "brook"]
+    assert all(answer["customerResourceURI"] for answer in answers)
+
+
+def test_the_environment_s_database_is_not_touched_and_that_is_said(prepared, run, tmp_path, monkeypatch):
+    monkeypatch.setenv("ESPI_DATABASE_URL", f"sqlite:///{tmp_path / 'production.sqlite'}")
+    monkeypatch.setenv("ESPI_BASE_URL", "https://data.example.org")
+
+    result = run("--folder", prepared, "--prepare")
+
+    assert "ESPI_DATABASE_URL is set; the demo ignores it" in result.stderr
+    assert "http://localhost:8000/" in result.stdout
+    assert not (tmp_path / "production.sqlite").exists()
+
+
+def test_a_taken_port_says_what_to_do(prepared, run):
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        result = run("--folder", prepared, "--port", port)
+
+    assert result.exit_code == 6
+    assert f"Port {port} is taken by another program" in result.stderr
+    assert "make demo PORT=" in result.stderr
+
+
+def test_a_port_taken_on_the_other_loopback_address_counts_too():
+    try:
+        listening = socket.create_server(("::1", 0), family=socket.AF_INET6)
+    except OSError:
+        pytest.skip("this machine has no IPv6 loopback address")
+    with listening, pytest.raises(PortTaken):
+        check_port(listening.getsockname()[1])
+
+
+def test_reset_with_prepare_starts_over(own_demo, run, monkeypatch):
+    before = json.loads(run("--folder", own_demo, "--prepare", "--json").stdout)["resourceURI"]
+    monkeypatch.setattr(demo, "prepare", partial(demo.prepare, days=1))
+
+    after = json.loads(run("--folder", own_demo, "--reset", "--prepare", "--json").stdout)["resourceURI"]
+
+    assert before != after
+
+
+# As a stranger meets it
+
+
+@pytest.fixture
+def started(prepared):
+    """A real `espi-server demo`, and the port it was told."""
+    port = free_port()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("ESPI_")}
+    process = subprocess.Popen(
+        [sys.executable, "-c", MAIN, "demo", "--folder", str(prepared), "--port", str(port)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment | {"PYTHONWARNINGS": ""},
+    )
+    yield process, port
+    process.kill()
+    process.communicate()
+
+
+def curl_line(process):
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        line = process.stdout.readline()
+        if line.startswith("curl"):
+            return line
+        assert line, process.stderr.read()
+    raise AssertionError("no curl line came")
+
+
+def test_a_stranger_pastes_the_curl_line_and_gets_a_feed_then_stops_it_with_ctrl_c(started):
+    process, port = started
+
+    line = curl_line(process)
+    body = subprocess.run(
+        ["bash", "-c", f"{line.strip()} --silent --fail"], capture_output=True, check=True
+    ).stdout
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=PATIENCE)
+
+    feed = atom.read_feed(safe.parse(body))
+    kinds = {entry.title for entry in feed.entries}
+    assert {"UsagePoint", "MeterReading", "ReadingType", "IntervalBlock", "LocalTimeParameters"} <= kinds
+    assert f"http://localhost:{port}/" in feed.links[0].href
+    assert process.returncode == 0
+
+
+def test_named_households_are_known_and_others_are_not():
+    assert named("solar").person == "Mei-Ling Park"
+    with pytest.raises(KeyError):
+        named("castle")
