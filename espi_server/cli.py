@@ -16,6 +16,7 @@ from espi_server import __version__, migrate
 from espi_server.access.commands import authorize, export, token
 from espi_server.accounts.commands import utility
 from espi_server.demo.command import demo
+from espi_server.energy.commands import import_command
 from espi_server.errors import Problem, Usage
 from espi_server.espi.errors import EspiError
 from espi_server.rates.commands import rates
@@ -83,5 +84,5 @@ def settings_command() -> None:
         click.echo(f"{variable}={'(hidden)' if secret and value else value}\n    {help}")
 
 
-for command in (demo, utility, authorize, token, export, rates):
+for command in (demo, utility, import_command, export, authorize, token, rates):
     main.add_command(command)
