@@ -129,9 +129,14 @@ def _seconds(moment: Any) -> Any:
 def _tiers(period: Any) -> Any:
     """The bulk download has {"energyRateTiers": [tier, …]} where the API has the list alone."""
     if isinstance(period, dict) and len(period) == 1:
-        (tiers,) = period.values()
-        return tiers
-    return period
+        (period,) = period.values()
+    return [_without_nulls(tier) for tier in period] if isinstance(period, list) else period
+
+
+def _without_nulls(tier: Any) -> Any:
+    if not isinstance(tier, dict):
+        return tier
+    return {name: value for name, value in tier.items() if value is not None}
 
 
 def _with_old_charges(plain: dict[str, Any]) -> dict[str, Any]:

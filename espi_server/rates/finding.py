@@ -75,3 +75,9 @@ def number(value: Any) -> Decimal | None:
     except InvalidOperation:
         return None
     return read if read.is_finite() else None
+
+
+def whole(value: Any) -> int | None:
+    """The value as an integer; None where it is not a whole number."""
+    read = number(value)
+    return int(read) if read is not None and read == int(read) else None

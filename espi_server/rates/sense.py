@@ -145,7 +145,7 @@ def _wrong_season(plain: Plain) -> Iterator[Finding]:
         weekday, weekend = plain.get(f"{what}weekdayschedule"), plain.get(f"{what}weekendschedule")
         if weekday is None or weekend is None or f"{what}ratestructure" not in plain:
             continue
-        rows = [[int(p) for p in (*weekday[m], *weekend[m])] for m in range(12)]
+        rows = [[int(number(p) or 0) for p in (*weekday[m], *weekend[m])] for m in range(12)]
         seasons = _alike_months(rows)
         for months in seasons:
             for period, strangers in _strangers(rows, months, seasons):
@@ -195,7 +195,7 @@ def _unused_periods(plain: Plain) -> Iterator[Finding]:
         weekday, weekend = plain.get(f"{what}weekdayschedule"), plain.get(f"{what}weekendschedule")
         if weekday is None or weekend is None or f"{what}ratestructure" not in plain:
             continue
-        used = {int(period) for rows in (weekday, weekend) for row in rows for period in row}
+        used = {int(number(period) or 0) for rows in (weekday, weekend) for row in rows for period in row}
         for period in sorted(set(range(len(plain[f"{what}ratestructure"]))) - used):
             yield note(
                 "PERIOD_UNUSED",

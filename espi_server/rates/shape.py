@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from espi_server.rates.finding import Finding, Plain, error, number
+from espi_server.rates.finding import Finding, Plain, error, number, whole
 
 ENERGY_UNITS = ("kWh", "kWh daily", "kWh/kW", "kWh/kW daily")
 CHARGE_UNITS = ("$/day", "$/month", "$/year")
@@ -115,9 +115,10 @@ def _schedule(name: str, rows: Any, periods: int) -> Iterator[Finding]:
         return
     for month, row in enumerate(rows):
         for hour, period in enumerate(row):
-            if number(period) is None or number(period) != int(period):
+            at = whole(period)
+            if at is None:
                 yield error("NOT_A_NUMBER", f"{name}[{month}][{hour}]", f"{period!r} is not a period number.")
-            elif not 0 <= int(period) < periods:
+            elif not 0 <= at < periods:
                 yield error(
                     "PERIOD_MISSING",
                     f"{name}[{month}][{hour}]",
@@ -142,7 +143,8 @@ def _flat_months(plain: Plain) -> Iterator[Finding]:
         yield error("SCHEDULE_SHAPE", "flatdemandmonths", "must be 12 period numbers, January first.")
     else:
         for month, period in enumerate(months):
-            if number(period) is None or not 0 <= int(period) < len(structure):
+            at = whole(period)
+            if at is None or not 0 <= at < len(structure):
                 yield error(
                     "PERIOD_MISSING",
                     f"flatdemandmonths[{month}]",

@@ -198,7 +198,9 @@ def _tariff(plain: Mapping[str, Any], sidecar: Sidecar) -> Tariff:
         energy=_ladders(plain.get("energyratestructure", ())),
         energy_schedule=energy_schedule,
         flat_demand=_ladders(plain.get("flatdemandstructure", ())),
-        flat_demand_months=tuple(int(period) for period in plain.get("flatdemandmonths") or (0,) * 12),
+        flat_demand_months=tuple(
+            int(decimal(period)) for period in plain.get("flatdemandmonths") or (0,) * 12
+        ),
         demand=_ladders(plain.get("demandratestructure", ())),
         demand_schedule=_schedule(plain, "demand"),
         fixed=charge(plain.get("fixedchargefirstmeter"), plain.get("fixedchargeunits")),
@@ -236,7 +238,7 @@ def _schedule(plain: Mapping[str, Any], what: str) -> Schedule:
     if weekday is None or weekend is None:
         return Schedule.always()
     return Schedule(
-        *(tuple(tuple(int(period) for period in row) for row in rows) for rows in (weekday, weekend))
+        *(tuple(tuple(int(decimal(period)) for period in row) for row in rows) for rows in (weekday, weekend))
     )
 
 
@@ -246,8 +248,8 @@ def _ratchet(plain: Mapping[str, Any]) -> Ratchet | None:
         return None
     flags = plain.get("lookbackmonths") or ()
     months = frozenset(month for month, counts in enumerate(flags, 1) if counts)
-    return Ratchet(share / 100 if share > 1 else share, months, int(plain.get("lookbackrange") or 0))
+    return Ratchet(share / 100 if share > 1 else share, months, int(decimal(plain.get("lookbackrange") or 0)))
 
 
 def _whole(value: Any) -> int | None:
-    return None if value is None or value == "" else int(value)
+    return None if value is None or value == "" else int(decimal(value))

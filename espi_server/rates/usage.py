@@ -105,7 +105,7 @@ def read(path: Path, *, start: int, step: int, column: str | None = None) -> Usa
     text = _text(path)
     header, delimiter, body = _split_header(path, text)
     number = _column(path, header, column)
-    values = _numbers(path, body, number, delimiter, first_line=2 if _is_header(header) else 1)
+    values = _numbers(path, body, number, delimiter, header)
     if not len(values):
         raise Unreadable(f"{path} has no readings. It needs one row per interval, a number of kWh in each.")
     return Usage(start=start, step=step, kwh=values, estimated=_estimates(header, body, delimiter))
@@ -177,31 +177,33 @@ def _columns_there(header: list[str]) -> str:
     return f"It has no header; its columns are numbers from 1 to {len(header)}."
 
 
-def _numbers(path: Path, body: str, column: int, delimiter: str, first_line: int) -> Floats:
+def _numbers(path: Path, body: str, column: int, delimiter: str, header: list[str]) -> Floats:
     """The column as floats: quickly if every cell is a number, else cell by cell to find the line."""
     lines = body.split("\n")
     if lines and not lines[-1].strip():
         lines.pop()
-    try:
-        cells = lines if delimiter not in body else [line.split(delimiter)[column] for line in lines]
-        values: Floats = np.array(cells, dtype=object).astype(np.float64)
-    except (ValueError, IndexError):
-        return _slowly(path, body, column, delimiter, first_line)
-    return values if np.isfinite(values).all() else _slowly(path, body, column, delimiter, first_line)
+    if body.count(delimiter) == (len(header) - 1) * len(lines):
+        try:
+            cells = lines if len(header) == 1 else [line.split(delimiter)[column] for line in lines]
+            values: Floats = np.array(cells, dtype=object).astype(np.float64)
+        except (ValueError, IndexError):
+            return _slowly(path, body, column, delimiter, header)
+        if np.isfinite(values).all():
+            return values
+    return _slowly(path, body, column, delimiter, header)
 
 
-def _slowly(path: Path, body: str, column: int, delimiter: str, first_line: int) -> Floats:
+def _slowly(path: Path, body: str, column: int, delimiter: str, header: list[str]) -> Floats:
     values = []
     rows = csv.reader(io.StringIO(body), delimiter=delimiter)
     for row in rows:
-        line = rows.line_num + first_line - 1
-        cell = row[column].strip() if column < len(row) else None
-        if cell is None and row:
+        line = rows.line_num + int(_is_header(header))
+        if row and (len(row) > len(header) or column >= len(row)):
             raise Unreadable(
-                f"{path}, line {line}: the row has {len(row)} columns, the kWh should be in column "
-                f"{column + 1}."
+                f"{path}, line {line}: the row has {len(row)} columns and the first row {len(header)}. Write numbers "
+                "with a point, and one row per interval."
             )
-        values.append(_cell(path, line, cell or ""))
+        values.append(_cell(path, line, row[column].strip() if row else ""))
     return np.array(values, np.float64)
 
 
