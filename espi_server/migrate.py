@@ -18,7 +18,9 @@ from sqlalchemy import Connection, Engine
 from espi_server.db import create_engine
 from espi_server.errors import Internal
 
-SCRIPTS = Path(__file__).resolve().parent.parent / "migrations"
+_HERE = Path(__file__).resolve().parent
+# In an installed package the scripts stand beside this module, in a checkout beside the package.
+SCRIPTS = next(each for each in (_HERE / "migrations", _HERE.parent / "migrations") if each.is_dir())
 
 
 def upgrade(url: str, revision: str = "head") -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import configparser
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -167,3 +168,12 @@ def test_an_unknown_setting_in_the_file_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(BadSetting, match="wrokers"):
         Settings.load({"ESPI_CONFIG": str(file)})
+
+
+def test_every_package_on_disk_is_one_that_gets_installed() -> None:
+    listed = configparser.ConfigParser()
+    listed.read(ROOT / "setup.cfg")
+
+    on_disk = {str(path.parent.relative_to(ROOT)).replace("/", ".") for path in PACKAGE.rglob("__init__.py")}
+
+    assert set(listed["options"]["packages"].split()) == on_disk | {"espi_server.migrations"}
