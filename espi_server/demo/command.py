@@ -13,7 +13,6 @@ import click
 from espi_server.demo import demo as installation
 from espi_server.demo.greeting import curl, greet
 from espi_server.demo.households import every, named
-from espi_server.demo.serving import Server, check_port
 from espi_server.demo.watching import watched
 from espi_server.settings import PREFIX, Settings
 from espi_server.shell import tell
@@ -23,8 +22,9 @@ IGNORED = ("ESPI_DATABASE_URL", "ESPI_CONFIG", "ESPI_BASE_URL", "ESPI_MODE", "ES
 
 @click.command()
 @click.option(
-    "--port", default=8000, show_default=True, type=click.IntRange(1, 65535), help="Where to listen."
-)
+    "--port", default=8000, show_default=True, envvar="ESPI_DEMO_PORT", show_envvar=True,
+    type=click.IntRange(1, 65535), help="Where to listen.",
+)  # fmt: skip
 @click.option(
     "--folder", default=".demo", show_default=True, envvar="ESPI_DEMO_FOLDER", show_envvar=True,
     type=click.Path(file_okay=False, path_type=Path), help="Where the demo keeps its files and database.",
@@ -51,6 +51,9 @@ def demo(port: int, folder: Path, reset: bool, prepare: bool, household: str, as
         _forget(folder)
         if not prepare:
             return
+    # gunicorn and Flask, which no other command needs to wait for.
+    from espi_server.demo.serving import Server, check_port
+
     _tell_ignored(os.environ)
     if not prepare:
         check_port(port)

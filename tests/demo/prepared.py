@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -12,6 +19,48 @@ from espi_server.demo import demo
 
 END = date(2026, 11, 20)
 DAYS = 40
+PATIENCE = 60  # seconds the demo may take to stop
+MAIN = "from espi_server.cli import main; main()"
+
+
+class Served(NamedTuple):
+    """A real `espi-server demo`: its process, its port, and the curl line it printed."""
+
+    process: subprocess.Popen[str]
+    port: int
+    curl: str
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[Served]:
+    """The demo in this folder, served on a free port by the command itself."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, "-c", MAIN, "demo", "--folder", str(folder), "--port", str(port)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=empty(),
+    )
+    try:
+        yield Served(process, port, _curl(process))
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def empty() -> dict[str, str]:
+    """The environment without any setting of ours."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("ESPI_")}
+
+
+def _curl(process: subprocess.Popen[str]) -> str:
+    assert process.stdout
+    for line in process.stdout:
+        if line.startswith("curl"):
+            return line.strip()
+    raise AssertionError(f"The demo ended without a curl line: {process.communicate()[1]}")
 
 
 @pytest.fixture(scope="session")

@@ -4,8 +4,6 @@ import shlex
 import signal
 import socket
 import subprocess
-import sys
-import time
 from functools import partial
 
 import pytest
@@ -22,10 +20,7 @@ from espi_server.demo.households import COMPANY, every, named
 from espi_server.demo.serving import PortTaken, check_port
 from espi_server.energy.models import IntervalBlock, Resource, UsagePoint
 from espi_server.espi import atom, safe
-from tests.demo.prepared import DAYS, END
-
-PATIENCE = 60
-MAIN = "from espi_server.cli import main; main()"
+from tests.demo.prepared import DAYS, END, PATIENCE, served
 
 
 @pytest.fixture
@@ -43,11 +38,6 @@ def opened(folder):
 def count(database, table):
     with database.reading() as session:
         return session.scalar(select(func.count()).select_from(table))
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return listening.getsockname()[1]
 
 
 # Preparing
@@ -170,6 +160,13 @@ def test_prepare_prints_one_curl_line_with_a_token_and_the_port_asked_for(prepar
     assert address.startswith("http://localhost:8123/alder/espi/1_1/resource/Batch/Subscription/")
 
 
+def test_port_and_folder_may_come_from_the_environment(prepared, run, monkeypatch):
+    monkeypatch.setenv("ESPI_DEMO_FOLDER", str(prepared))
+    monkeypatch.setenv("ESPI_DEMO_PORT", "8124")
+
+    assert "http://localhost:8124/" in run("--prepare").stdout
+
+
 def test_each_run_prints_another_token_for_the_same_subscription(prepared, run):
     first, second = (json.loads(run("--folder", prepared, "--prepare", "--json").stdout) for _ in range(2))
 
@@ -228,48 +225,18 @@ def test_reset_with_prepare_starts_over(own_demo, run, monkeypatch):
 # As a stranger meets it
 
 
-@pytest.fixture
-def started(prepared):
-    """A real `espi-server demo`, and the port it was told."""
-    port = free_port()
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("ESPI_")}
-    process = subprocess.Popen(
-        [sys.executable, "-c", MAIN, "demo", "--folder", str(prepared), "--port", str(port)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment | {"PYTHONWARNINGS": ""},
-    )
-    yield process, port
-    process.kill()
-    process.communicate()
-
-
-def curl_line(process):
-    until = time.monotonic() + PATIENCE
-    while time.monotonic() < until:
-        line = process.stdout.readline()
-        if line.startswith("curl"):
-            return line
-        assert line, process.stderr.read()
-    raise AssertionError("no curl line came")
-
-
-def test_a_stranger_pastes_the_curl_line_and_gets_a_feed_then_stops_it_with_ctrl_c(started):
-    process, port = started
-
-    line = curl_line(process)
-    body = subprocess.run(
-        ["bash", "-c", f"{line.strip()} --silent --fail"], capture_output=True, check=True
-    ).stdout
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=PATIENCE)
+def test_a_stranger_pastes_the_curl_line_and_gets_a_feed_then_stops_it_with_ctrl_c(prepared):
+    with served(prepared) as demo_of_nine:
+        line = f"{demo_of_nine.curl} --silent --fail"
+        body = subprocess.run(["bash", "-c", line], capture_output=True, check=True).stdout
+        demo_of_nine.process.send_signal(signal.SIGINT)
+        demo_of_nine.process.communicate(timeout=PATIENCE)
 
     feed = atom.read_feed(safe.parse(body))
     kinds = {entry.title for entry in feed.entries}
     assert {"UsagePoint", "MeterReading", "ReadingType", "IntervalBlock", "LocalTimeParameters"} <= kinds
-    assert f"http://localhost:{port}/" in feed.links[0].href
-    assert process.returncode == 0
+    assert f"http://localhost:{demo_of_nine.port}/" in feed.links[0].href
+    assert demo_of_nine.process.returncode == 0
 
 
 def test_named_households_are_known_and_others_are_not():

@@ -1,0 +1,85 @@
+"""Documents that keep their word: their `sh` blocks are run, and their `output` blocks must come true.
+
+A document with the comment `<!-- tests: run against the demo -->` has its `sh` blocks run in order, by one shell, in
+the folder of a demo that is being served. Every line of an `output` block must occur in what the block before it
+printed. Blocks without a language are for the eye only.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+MARK = "<!-- tests: run against the demo -->"
+ADDRESS = "localhost:8000"  # as documents write it
+
+_FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_SEPARATOR = "\x1e"
+_PATIENCE = 120  # seconds for a whole document
+
+
+class Block(NamedTuple):
+    """A fenced block: its language, its text, and the line it begins on."""
+
+    language: str
+    text: str
+    line: int
+
+
+class Broken(AssertionError):
+    """A document promises what does not happen."""
+
+
+def marked(root: Path) -> list[Path]:
+    """The documents below `root` that want to be run."""
+    found = [*root.glob("*.md"), *root.glob("docs/**/*.md")]
+    return sorted(path for path in found if MARK in path.read_text("utf-8"))
+
+
+def blocks(text: str) -> Iterator[Block]:
+    """The fenced blocks of a document."""
+    for match in _FENCE.finditer(text):
+        yield Block(match[1], match[2], text.count("\n", 0, match.start()) + 1)
+
+
+def run(document: Path, folder: Path, environment: Mapping[str, str], *, address: str = ADDRESS) -> None:
+    """Run a document in a folder; `Broken` names the line of what failed, or of what was promised in vain."""
+    promised = list(blocks(document.read_text("utf-8").replace(ADDRESS, address)))
+    commands = [block for block in promised if block.language == "sh"]
+    script = "".join(f"printf '{_SEPARATOR}%s\\n' {block.line}\n{block.text}\n" for block in commands)
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        cwd=folder,
+        env=dict(environment),
+        capture_output=True,
+        text=True,
+        timeout=_PATIENCE,
+        check=False,
+    )
+    printed = _by_line(done.stdout)
+    if done.returncode:
+        line = max(printed, default=0)
+        raise Broken(f"{document.name}:{line} ended with {done.returncode}: {done.stderr.strip()}")
+    _compare(document, promised, printed)
+
+
+def _by_line(output: str) -> dict[int, str]:
+    """What each block printed, by the line it begins on."""
+    pieces = (piece.partition("\n") for piece in output.split(_SEPARATOR)[1:])
+    return {int(line): text for line, _, text in pieces}
+
+
+def _compare(document: Path, promised: list[Block], printed: Mapping[int, str]) -> None:
+    before = 0
+    for block in promised:
+        if block.language == "sh":
+            before = block.line
+        elif block.language == "output":
+            for line in filter(None, map(str.strip, block.text.splitlines())):
+                if line not in printed[before]:
+                    raise Broken(
+                        f"{document.name}:{block.line} promises {line!r}; printed was {printed[before]!r}"
+                    )

@@ -1,0 +1,71 @@
+"""What the documents tell people to type works, and prints what they say."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from espi_server.demo import demo
+from tests import docs
+from tests.conftest import ROOT
+from tests.demo.prepared import DAYS, empty, served
+
+
+@pytest.fixture(scope="module")
+def lived_in(tmp_path_factory):
+    """A folder with a demo in it that is being served, and its port. Its data end yesterday, as anybody's."""
+    folder = tmp_path_factory.mktemp("docs")
+    demo.prepare(folder / ".demo", days=DAYS)
+    with served(folder / ".demo") as running:
+        yield folder, running.port
+
+
+@pytest.mark.parametrize("document", docs.marked(ROOT), ids=lambda path: path.name)
+def test_a_document_keeps_its_word(document, lived_in):
+    folder, port = lived_in
+    programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+
+    docs.run(
+        document,
+        folder,
+        empty() | {"PATH": programs, "ESPI_DEMO_PORT": str(port)},
+        address=f"localhost:{port}",
+    )
+
+
+def test_the_quick_start_is_among_them():
+    assert ROOT / "docs" / "quickstart.md" in docs.marked(ROOT)
+
+
+def written(tmp_path, text):
+    path = tmp_path / "guide.md"
+    path.write_text(text, "utf-8")
+    return path
+
+
+def test_a_block_that_fails_is_named(tmp_path):
+    guide = written(
+        tmp_path, "Look:\n\n```sh\ntrue\n```\n\n```sh\necho oh no >&2\nfalse\necho not reached\n```\n"
+    )
+
+    with pytest.raises(docs.Broken, match=r"guide.md:7 ended with 1: oh no"):
+        docs.run(guide, tmp_path, os.environ)
+
+
+def test_a_promise_that_does_not_come_true_is_named(tmp_path):
+    guide = written(tmp_path, "```sh\necho rain\n```\n\n```output\nsun\n```\n")
+
+    with pytest.raises(docs.Broken, match=r"guide.md:5 promises 'sun'"):
+        docs.run(guide, tmp_path, os.environ)
+
+
+def test_blocks_share_one_shell_and_a_block_for_the_eye_is_not_run(tmp_path):
+    guide = written(
+        tmp_path,
+        "```sh\nNAME=you\n```\n\n```\nfalse\n```\n\n```sh\necho hello $NAME\n```\n\n```output\nhello you\n```\n",
+    )
+
+    docs.run(guide, tmp_path, os.environ)
