@@ -16,9 +16,9 @@ from espi_server.rates.usage import Floats
 class Banked(NamedTuple):
     """kWh credit at work: what is charged, what was taken from the bank, what stays in it."""
 
-    billable: Floats  # (rows, accounts, periods)
-    applied: Floats  # (rows, accounts, periods)
-    carried: Floats  # (rows, accounts, periods)
+    billable: Floats  # (rows, periods, accounts)
+    applied: Floats  # (rows, periods, accounts)
+    carried: Floats  # (rows, periods, accounts)
 
 
 def kwh_bank(plan: Plan, net: Floats) -> Banked:
@@ -30,8 +30,8 @@ def kwh_bank(plan: Plan, net: Floats) -> Banked:
     bank = np.zeros(net.shape[1:])
     for row, moves in enumerate(plan.moves):
         for period, heir in moves.items():
-            bank[:, heir] += bank[:, period]
-            bank[:, period] = 0
+            bank[heir] += bank[period]
+            bank[period] = 0
         applied[row] = np.minimum(bank, np.maximum(net[row], 0))
         billable[row] = np.maximum(net[row], 0) - applied[row]
         bank = bank - applied[row] + np.maximum(-net[row], 0)

@@ -11,26 +11,25 @@ from espi_server.rates.usage import Floats
 
 
 def by_period(plans: Sequence[Plan], cells: Floats) -> list[Floats]:
-    """For each plan (rows, accounts, periods) kWh, out of cells (parts, accounts, cells of a part).
+    """For each plan (rows, periods, accounts) kWh, out of cells (parts, accounts, cells of a part).
 
     All plans are answered by one matrix product per part, whatever their number.
     """
-    selectors = np.concatenate([plan.selector for plan in plans], axis=2)
-    edges = np.cumsum([plan.selector.shape[2] for plan in plans])[:-1]
-    return [
-        plan.by_row(use) for plan, use in zip(plans, np.split(cells @ selectors, edges, axis=2), strict=True)
-    ]
+    selectors = np.concatenate([plan.selector for plan in plans], axis=1)
+    edges = np.cumsum([plan.selector.shape[1] for plan in plans])[:-1]
+    use = selectors @ cells.transpose(0, 2, 1)
+    return [plan.by_row(own) for plan, own in zip(plans, np.split(use, edges, axis=1), strict=True)]
 
 
 def shared(use: Floats, limits: Floats) -> Floats:
-    """(tiers, rows, accounts, periods) kWh of each period in each tier.
+    """(tiers, rows, periods, accounts) kWh of each period in each tier.
 
     The total of all periods is laid into each period's ladder, and what falls into a tier is shared among the
     periods in proportion to their use. `use` has no negative values.
     """
     if len(limits) == 1:
         return use[None]
-    total = use.sum(axis=-1, keepdims=True)
+    total = use.sum(axis=1, keepdims=True)
     share = use / np.where(total > 0, total, 1.0)
     quantities: Floats = np.minimum(total, limits)
     for tier in range(len(limits) - 1, 0, -1):
@@ -41,5 +40,7 @@ def shared(use: Floats, limits: Floats) -> Floats:
 
 def priced(quantities: Floats, prices: Floats) -> Floats:
     """(rows, accounts) dollars; prices are (tiers, periods)."""
-    amounts: Floats = np.add.reduce([quantities[tier] @ prices[tier] for tier in range(len(quantities))])
+    amounts: Floats = prices[0] @ quantities[0]
+    for tier in range(1, len(quantities)):
+        amounts = amounts + prices[tier] @ quantities[tier]
     return amounts

@@ -96,21 +96,21 @@ def _cycle(plan: Plan, amounts: Amounts, cycle: int) -> CycleBill:
         *_discounts(plan, amounts, cycle),
     )
     start, end = plan.calendar.cycles[cycle]
-    kwh = 0.0 if workings.kwh_carried is None else float(workings.kwh_carried[rows[-1], 0].sum())
+    kwh = 0.0 if workings.kwh_carried is None else float(workings.kwh_carried[rows[-1], :, 0].sum())
     dollars = 0.0 if workings.dollars_left is None else float(workings.dollars_left[cycle, 0])
     return CycleBill(start, end, plan.days[cycle], lines, kwh, dollars)
 
 
 def _energy(plan: Plan, workings: Workings, number: int) -> Iterator[Line]:
     row = plan.rows[number]
-    total = float(workings.billable[number, 0].sum())
+    total = float(workings.billable[number, :, 0].sum())
     for period in sorted(plan.tariff.season(row.months[0])):
         ladder = plan.tariff.energy[period]
-        use = float(workings.billable[number, 0, period])
+        use = float(workings.billable[number, period, 0])
         for tier, step in enumerate(ladder):
-            quantity = float(workings.quantities[tier, number, 0, period])
+            quantity = float(workings.quantities[tier, number, period, 0])
             if quantity or (tier == 0 and not use):
-                ends = [float(end) for end in workings.limits[:, number, 0, period]]
+                ends = [float(end) for end in workings.limits[:, number, period, 0]]
                 yield Line(
                     "energy",
                     _energy_words(plan, row, period, tier),
@@ -140,12 +140,12 @@ def _energy_working(
     use: float,
     total: float,
 ) -> str:
-    net = float(workings.use[number, 0, period])
+    net = float(workings.use[number, period, 0])
     said = []
     if workings.kwh_applied is not None and workings.kwh_carried is not None:
         said.append(
-            f"net {amount_of(net)} kWh, {amount_of(float(workings.kwh_applied[number, 0, period]))} kWh paid "
-            f"from earlier credit, {amount_of(float(workings.kwh_carried[number, 0, period]))} kWh kept as "
+            f"net {amount_of(net)} kWh, {amount_of(float(workings.kwh_applied[number, period, 0]))} kWh paid "
+            f"from earlier credit, {amount_of(float(workings.kwh_carried[number, period, 0]))} kWh kept as "
             "credit"
         )
     elif net < 0:
@@ -329,7 +329,7 @@ def _earned_words(plan: Plan, workings: Workings, rows: list[int]) -> str:
     for row in rows:
         for period in range(len(plan.tariff.energy)):
             for kwh, price in zip(
-                workings.surplus[:, row, 0, period], workings.sell_prices[:, period], strict=True
+                workings.surplus[:, row, period, 0], workings.sell_prices[:, period], strict=True
             ):
                 if kwh:
                     said += f"{amount_of(float(kwh))} kWh × {amount_of(float(price))}, "

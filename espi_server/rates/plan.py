@@ -126,8 +126,10 @@ class Plan:
 
     @cached_property
     def selector(self) -> Floats:
-        """(parts, cells of a part, periods): ones where a cell belongs to an energy period."""
-        return np.eye(len(self.tariff.energy))[self.energy_periods]
+        """(parts, periods, cells of a part): ones where a cell belongs to an energy period."""
+        periods = np.arange(len(self.tariff.energy))
+        ones: Floats = (self.energy_periods[:, None] == periods[:, None]).astype(np.float64)
+        return ones
 
     @cached_property
     def prices(self) -> Floats:
@@ -150,13 +152,18 @@ class Plan:
 
     @cached_property
     def limits(self) -> Floats:
-        """(tiers, rows, 1, periods) cumulative kWh at which each tier of each row ends."""
-        return np.array([[self._limits_of(row, 0.0)] for row in self.rows]).transpose(2, 0, 1, 3).copy()
+        """(tiers, rows, periods, 1) cumulative kWh at which each tier of each row ends."""
+        return np.stack([self._limits_of(row, 0.0) for row in self.rows], axis=1)[..., None]
 
     def limits_at(self, kw: Floats) -> Floats:
-        """(tiers, rows, accounts, periods) the same where limits depend on the billed `kw` (cycles, accounts)."""
-        ends = [[self._limits_of(row, float(demand)) for demand in kw[row.cycle]] for row in self.rows]
-        return np.array(ends).transpose(2, 0, 1, 3).copy()
+        """(tiers, rows, periods, accounts) the same where limits depend on the billed `kw` (cycles, accounts)."""
+        return np.stack(
+            [
+                np.stack([self._limits_of(row, float(demand)) for demand in kw[row.cycle]], axis=-1)
+                for row in self.rows
+            ],
+            axis=1,
+        )
 
     def _limits_of(self, row: Row, kw: float) -> Floats:
         return self._table([self.ladder_limits(ladder, row, kw) for ladder in self.tariff.energy], INFINITE)

@@ -107,18 +107,18 @@ class Workings:
     """What an explanation needs: the same arrays the amounts come from, first axis rows or cycles."""
 
     metering: Metering
-    use: Floats  # (rows, accounts, periods) net kWh, or imports where exports are sold
-    billable: Floats  # (rows, accounts, periods) kWh charged
-    limits: Floats  # (tiers, rows, 1 or accounts, periods)
-    quantities: Floats  # (tiers, rows, accounts, periods) kWh
+    use: Floats  # (rows, periods, accounts) net kWh, or imports where exports are sold
+    billable: Floats  # (rows, periods, accounts) kWh charged
+    limits: Floats  # (tiers, rows, periods, 1 or accounts)
+    quantities: Floats  # (tiers, rows, periods, accounts) kWh
     imported: Floats  # (rows, accounts) kWh
     kw: Floats | None = None  # (cycles, accounts) highest kW
     kw_billed: Floats | None = None  # the same after the ratchet
     kw_periods: Floats | None = None  # (cycles, accounts, periods)
     kw_periods_billed: Floats | None = None
-    kwh_applied: Floats | None = None  # (rows, accounts, periods)
-    kwh_carried: Floats | None = None  # (rows, accounts, periods)
-    surplus: Floats | None = None  # (tiers, rows, accounts, periods) kWh valued in dollars
+    kwh_applied: Floats | None = None  # (rows, periods, accounts)
+    kwh_carried: Floats | None = None  # (rows, periods, accounts)
+    surplus: Floats | None = None  # (tiers, rows, periods, accounts) kWh valued in dollars
     sell_prices: Floats | None = None  # (tiers, periods)
     exported: Floats | None = None  # (rows, accounts) kWh sold
     earned: Floats | None = None  # (cycles, accounts) dollars
@@ -208,7 +208,7 @@ def _baseline_credited(plan: Plan, billable: Floats, amounts: Floats) -> Floats:
     if baseline is None or baseline.credit is None:
         return amounts
     allowances = np.array([plan.allowance(row) or 0.0 for row in plan.rows])
-    within: Floats = np.minimum(billable.sum(axis=2), allowances[:, None]) * float(baseline.credit)
+    within: Floats = np.minimum(billable.sum(axis=1), allowances[:, None]) * float(baseline.credit)
     return amounts + within
 
 

@@ -73,7 +73,8 @@ class Usage:
     @cached_property
     def exports(self) -> bool:
         """Some interval sends energy out."""
-        return bool((self.net < 0).any())
+        least = float(self.net.min(initial=0.0))
+        return least < 0 if least == least else bool((self.net < 0).any())
 
     def less(self, generated: Usage) -> Usage:
         """The same use with that production beside it. Raises DoesNotFit where lengths differ."""
