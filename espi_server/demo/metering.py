@@ -134,13 +134,16 @@ class _Meter:
 
     def _plain(self, amounts: Whole, since: int) -> Readings:
         edges = self._edges()
-        places = np.searchsorted(self.whole.start, edges[:-1])
-        values = np.add.reduceat(amounts, places)
+        *places, end = np.searchsorted(self.whole.start, edges).tolist()
+        values = np.add.reduceat(amounts[:end], places)
         kept = edges[:-1] >= since
         return Readings.of(edges[:-1][kept], np.diff(edges)[kept], value=values[kept])
 
     def _edges(self) -> Whole:
-        """Where readings begin, and where the last one ends."""
+        """Where readings begin, and where the last one ends. The clock of a gas meter knows no summer time."""
+        if self.service.is_gas:
+            first = self.whole.midnights[0] - (self.whole.midnights[0] - 8 * HOUR) % -DAY
+            return np.arange(first, self.whole.midnights[-1] + 1, DAY)
         if self.service.step == DAY:
             return self.whole.midnights
         return np.arange(self.whole.midnights[0], self.whole.midnights[-1] + 1, self.service.step)

@@ -27,7 +27,6 @@ READINGS = (
     "cost",
     "currency",
 )
-_ROLES = ("bundled", "delivery", "generation")
 
 
 def agreements(served: Iterable[tuple[Household, Sequence[Metered]]]) -> bytes:
@@ -59,7 +58,7 @@ def _agreement(household: Household, each: Metered) -> tuple[object, ...]:
     return (
         service.customer, service.account, service.agreement,
         "small commercial" if household.is_business else "residential", service.rate, " ".join(service.modifiers),
-        " ".join(rins[role] for role in _ROLES if role in rins), street, place.town, "CA", place.zip, place.circuit,
+        " ".join(f"{role}:{rins[role]}" for role in rins), street, place.town, "CA", place.zip, place.circuit,
         service.meter, service.usage_point, service.udc, service.lse, _day(each.signed), _day(each.ended),
     )  # fmt: skip
 

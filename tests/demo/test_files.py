@@ -132,7 +132,7 @@ def test_the_agreement_table_has_a_line_for_every_agreement(delivered):
     assert len(rows) == sum(len(each.at("alder")) for each in households.every())
     assert {row["udc"] for row in rows} == {"alder"}
     assert [row["rins"] for row in rows if row["lse"] == "brook"] == [
-        "USCA-AVXX-0100-0000 USCA-XXBC-GRN1-0000"
+        "delivery:USCA-AVXX-0100-0000 generation:USCA-XXBC-GRN1-0000"
     ]
 
 
@@ -145,6 +145,16 @@ def test_the_days_the_clock_changes_have_their_own_length(day, hours):
 
     assert len(readings) == hours * 4
     assert int(readings.duration.sum()) == hours * 3600
+
+
+def test_the_gas_meter_knows_no_summer_time():
+    gas = households.named("gas-and-electricity").at("harbor")[0]
+
+    readings = read_out(gas, END, 396).series[0].readings
+
+    assert set((readings.start % 86_400).tolist()) == {8 * 3600}
+    assert set(readings.duration.tolist()) == {86_400}
+    assert len(readings) >= 395
 
 
 def test_the_wall_clock_shows_the_doubled_hour_twice():
