@@ -12,8 +12,8 @@ outside; the feed is then written to a temporary file first, and sent from there
 from __future__ import annotations
 
 import uuid
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from itertools import chain, islice
 from tempfile import SpooledTemporaryFile
 
@@ -28,12 +28,12 @@ from espi_server.energy.paging import pages
 from espi_server.energy.served import Cutter, Row
 from espi_server.errors import Unavailable
 from espi_server.espi import atom
-from espi_server.espi.stream import Piece, gzip, identity
+from espi_server.espi.stream import Piece, gzip, identity, promised
 
 GROUP = 64  # usage points whose small resources are read by one statement
 IN_MEMORY = 1 << 20  # bytes of a feed kept in memory when it is written before it is sent
 CHUNK = 1 << 16
-CHECK_EVERY = 32  # chunks of a feed sent from a file between two looks at the authorization
+CHECK_EVERY = 8  # chunks of a feed sent from a file between two looks at the authorization
 
 _FIRST = -(2**62)  # before any start of a block
 _SINKS = {"gzip": gzip, "identity": identity}
@@ -70,12 +70,24 @@ class Feed:
         """How many entries the whole selection has, before paging."""
         return self.measured.entries
 
-    def body(self, encoding: str) -> tuple[int, Iterator[bytes]]:
+    def body(self, encoding: str) -> tuple[int, Generator[bytes, None, None]]:
         """The exact length in bytes, and the bytes, as `gzip` or `identity`."""
-        query = self._asking.query
-        if self.measured.rendered or self.measured.outsized or query.limit is not None or query.offset:
+        if self._must_be_written:
             return self._spooled(encoding)
-        return self.measured.size(encoding, [self._head(), atom.FEED_TAIL]), _SINKS[encoding](self._pieces())
+        length = self.length(encoding)
+        return length, promised(_SINKS[encoding](self._pieces()), length)
+
+    def length(self, encoding: str) -> int:
+        """The exact length alone, for whoever asks for the headers only."""
+        if self._must_be_written:
+            return sum(map(len, _SINKS[encoding](self._pieces())))
+        return self.measured.size(encoding, [self._head(), atom.FEED_TAIL])
+
+    @property
+    def _must_be_written(self) -> bool:
+        query = self._asking.query
+        is_page = query.limit is not None or query.offset > 0
+        return self.measured.rendered or self.measured.outsized or is_page
 
     def write(self, encoding: str = "identity") -> Iterator[bytes]:
         """The bytes alone."""
@@ -107,7 +119,7 @@ class Feed:
 
     # --- a feed from a file ---------------------------------------------------------------------------
 
-    def _spooled(self, encoding: str) -> tuple[int, Iterator[bytes]]:
+    def _spooled(self, encoding: str) -> tuple[int, Generator[bytes, None, None]]:
         file = SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - closed when it has been sent
         for piece in _SINKS[encoding](self._pieces()):
             file.write(piece)
@@ -115,7 +127,7 @@ class Feed:
         file.seek(0)
         return length, self._sent(file)
 
-    def _sent(self, file: SpooledTemporaryFile[bytes]) -> Iterator[bytes]:
+    def _sent(self, file: SpooledTemporaryFile[bytes]) -> Generator[bytes, None, None]:
         with file:
             parts = iter(lambda: file.read(CHUNK), b"")
             for number, part in enumerate(parts, 1):
@@ -126,7 +138,10 @@ class Feed:
     def _check_still_open(self) -> None:
         with self._database.driver() as driver:
             rows = self._statements.members.rows(driver, only=self._asking.usage_point, **self._asking.who)
-        if rows[0][0] != len(self.measured.points):
+        still_open = {text_id(subscription): count for subscription, count in rows}
+        measured = Counter(point.subscription for point in self.measured.points)
+        # Subscription by subscription: one that is replaced opens as many usage points under other rights.
+        if any(still_open.get(subscription, 0) < count for subscription, count in measured.items()):
             raise FeedChanged()
 
     # --- entries, in feed order -----------------------------------------------------------------------

@@ -112,10 +112,11 @@ def _chunk(members: Select[Any]) -> Any:
 
 
 def _count(members: Select[Any]) -> Select[Any]:
-    """How many usage points are open now."""
-    every = members.subquery("every")
+    """How many usage points of each subscription are open now."""
+    every = members.subquery("every").c
     only = bindparam("only", type_=Uuid)
-    return select(func.count()).select_from(every).where(or_(only.is_(None), every.c.usage_point_id == only))
+    chosen = select(every.subscription, func.count()).where(or_(only.is_(None), every.usage_point_id == only))
+    return chosen.group_by(every.subscription)
 
 
 def _frames(members: Select[Any]) -> Select[Any]:

@@ -53,7 +53,7 @@ class Finder:
 
     def opens(self, driver: Any, point: uuid.UUID) -> bool:
         """Is this usage point among those the request may read?"""
-        return bool(self._members.rows(driver, only=point, **self._asking.who)[0][0])
+        return bool(self._members.rows(driver, only=point, **self._asking.who))
 
     def has(self, driver: Any, point: uuid.UUID | None, kind: Kind, id: uuid.UUID) -> bool:
         """Is there such a resource below a usage point the request may read?"""

@@ -8,7 +8,7 @@ The gzip stream has a single member, since curl and httpx silently stop after th
 """
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import Final, NamedTuple, TypeAlias
 
 from espi_server.espi import crc
@@ -28,6 +28,10 @@ _GZIP_FRAME: Final = len(_GZIP_HEAD) + len(_LAST_BLOCK) + _TRAILER.size
 
 class DamagedSegment(EspiError):
     """A stored segment is not what was rendered; `espi-server render` makes it anew from the packed readings."""
+
+
+class WrongLength(EspiError):
+    """A feed does not come out as long as was promised before its first byte."""
 
 
 class Segment(NamedTuple):
@@ -70,6 +74,26 @@ class Length:
 def stored_size(size: int) -> int:
     """What a literal of `size` bytes takes in a gzip stream: five bytes for each stored block of 65,535 or less."""
     return size + _STORED_HEAD.size * -(-size // _STORED_MAX)
+
+
+def promised(parts: Iterable[bytes], length: int) -> Generator[bytes, None, None]:
+    """The parts, if they are `length` bytes in all; else WrongLength, and the last of them is kept back.
+
+    A server cuts what is too long and waits behind what is too short; cut short, a feed might look whole.
+    """
+    held, left = b"", length
+    for part in parts:
+        left -= len(part)
+        if left < 0:
+            break
+        if held:
+            yield held
+        held = part
+    if left:
+        raise WrongLength(
+            f"A feed of {length} bytes came out {'longer' if left < 0 else f'{left} bytes short'}."
+        )
+    yield held
 
 
 def gzip(pieces: Iterable[Piece], *, chunk: int = CHUNK, by: Deflate = BEST) -> Iterator[bytes]:

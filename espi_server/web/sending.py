@@ -6,6 +6,7 @@ import hashlib
 import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import chain
 
 from flask import Response, request
 
@@ -29,16 +30,19 @@ def feed(asked: Asked) -> Callable[[Feed], Response]:
         if (answer := _unchanged(tag, made.updated)) is not None:
             return answer
         if request.method == "HEAD":
-            return _headed(Response(content_type=ATOM), tag, made.updated, encoding, made.body(encoding)[0])
+            return _headed(Response(content_type=ATOM), tag, made.updated, encoding, made.length(encoding))
         turnstile, application = house().turnstile, asked.grant.application_id
         turnstile.enter(application)
         try:
             length, parts = made.body(encoding)
+            # What fails at once is answered with a problem, not with a broken connection.
+            first = next(parts)
             _record(asked, made.entries, length)
         except BaseException:
             turnstile.leave(application)
             raise
-        answer = Response(parts, content_type=ATOM, direct_passthrough=True)
+        answer = Response(chain((first,), parts), content_type=ATOM)
+        answer.call_on_close(parts.close)
         answer.call_on_close(lambda: turnstile.leave(application))
         return _headed(answer, tag, made.updated, encoding, length)
 
