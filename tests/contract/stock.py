@@ -1,0 +1,153 @@
+"""A utility with enough usage points that a feed of them takes several pages, and ways to open it.
+
+Two hundred households with a day of quarter-hours each: 200 block rows, four pages, 3.6 MB of XML.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from espi_server.access import grants
+from espi_server.access.models import Application, Authorization, Token
+from espi_server.access.tokens import digest
+from espi_server.accounts import utilities
+from espi_server.accounts.models import Customer, Utility
+from espi_server.clock import seconds
+from espi_server.db import Database
+from espi_server.energy.importer import import_files
+from espi_server.energy.models import UsagePoint
+from espi_server.espi.codes import DataCustodianApplicationStatus
+from tests.energy import feeds
+from tests.energy.feeds import Household
+
+UTILITY = "north"
+HOUSEHOLDS = 200
+USAGE = "FB=4_5_10_15"
+DAILY = f"{USAGE};BlockDuration=daily"
+
+
+@dataclass(frozen=True)
+class Opened:
+    """An authorization and the token that opens it; `path` is its whole tree."""
+
+    id: uuid.UUID
+    token: str
+    path: str
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"}
+
+
+def household(number: int, **changes: Any) -> Household:
+    """One of the households, as delivered at first or with other readings."""
+    parts = ("time", "point", "type", "reading", "blocks", "summary")
+    return Household(str(101 + number), days=1, interval=900, parts=parts).but(**changes)
+
+
+def fill(database: Database, folder: Path) -> None:
+    """The utility and all its households."""
+    with database.writing() as session:
+        utilities.add(session, UTILITY, name="North", timezone="America/Los_Angeles")
+    deliver(database, folder, *(household(number) for number in range(HOUSEHOLDS)))
+
+
+def deliver(database: Database, folder: Path, *households: Household) -> None:
+    """An import of these households; a delivery that is not taken in whole is the test's mistake."""
+    entries = [entry for each in households for entry in each.entries()]
+    path = feeds.write(folder / f"{uuid.uuid4().hex}.xml", entries)
+    report = import_files(database, UTILITY, [path], actor="a test")
+    assert not report.errors
+
+
+def changed(number: int) -> Household:
+    """A household whose first reading was corrected."""
+    before = household(number)
+    return before.but(changed={before.starts()[0]: 7})
+
+
+def in_feed_order(database: Database) -> list[int]:
+    """The numbers of the households in the order feeds list them."""
+    with database.reading() as session:
+        ids = session.scalars(select(UsagePoint.source_id).order_by(UsagePoint.id)).all()
+    return [int(id) - 101 for id in ids]
+
+
+def open_all(database: Database, scope: str = DAILY, application: str = "Sun") -> Opened:
+    """One authorization over every household."""
+    with database.writing() as session:
+        utility = utilities.find(session, UTILITY)
+        return _opened(session, utility, grants.of_utility(session, utility), scope, application)
+
+
+def open_bulk(database: Database, count: int, scope: str = f"{DAILY};BR=1") -> list[Opened]:
+    """So many customers, the households dealt out to them, and an authorization of each for the same application."""
+    with database.writing() as session:
+        utility = utilities.find(session, UTILITY)
+        points = session.scalars(select(UsagePoint).order_by(UsagePoint.id)).all()
+        opened = []
+        for number in range(count):
+            customer = _customer(session, utility, f"C{number}")
+            for point in points[number::count]:
+                point.customer_id = customer.id
+            session.flush()
+            chosen = grants.of_customer(session, utility, customer.reference)
+            opened.append(_opened(session, utility, chosen, scope, "Sun"))
+        return opened
+
+
+def _customer(session: Any, utility: Utility, reference: str) -> Customer:
+    customer = Customer(id=uuid.uuid4(), utility_id=utility.id, reference=reference, created_at=seconds())
+    session.add(customer)
+    session.flush()
+    return customer
+
+
+def _opened(session: Any, utility: Utility, chosen: grants.Chosen, scope: str, application: str) -> Opened:
+    granted = grants.authorize(session, utility, chosen, application=application, scope=scope, by="a test")
+    answer = grants.token_answer(session, utility, granted, installation="http://localhost", by="a test")
+    path = f"/{UTILITY}/espi/1_1/resource/Batch/Subscription/{granted.id}"
+    return Opened(granted.id, answer["access_token"], path)
+
+
+# --- what may happen while a feed is on its way ---------------------------------------------------------
+
+
+def end(database: Database, opened: Opened) -> None:
+    """The customer takes her authorization back."""
+    with database.writing() as session:
+        grants.end(session, session.get_one(Authorization, opened.id), "the customer asked for it")
+
+
+def revoke_token(database: Database, opened: Opened) -> None:
+    """The token is revoked; the authorization lives on."""
+    with database.writing() as session:
+        session.get_one(Token, digest(opened.token)).revoked_at = seconds()
+
+
+def hold(database: Database, opened: Opened) -> None:
+    """The application is put on hold."""
+    with database.writing() as session:
+        application_of(session, opened).status = DataCustodianApplicationStatus.ON_HOLD
+
+
+def application_of(session: Any, opened: Opened) -> Application:
+    """The application an authorization was given to."""
+    return session.get_one(Application, session.get_one(Authorization, opened.id).application_id)
+
+
+@contextmanager
+def opened_database(url: str) -> Iterator[Database]:
+    """A database for the time of a block."""
+    database = Database(url)
+    try:
+        yield database
+    finally:
+        database.close()
