@@ -61,7 +61,7 @@ def accounts(count: int) -> list[Usage]:
     return [Usage(MONDAY_2018, STEP, shape * random.gamma(4, 0.06, YEAR)) for _ in range(count)]
 
 
-def fastest(*works: Sequence[Callable[[], Any]], times: int = 9) -> list[float]:
+def fastest(*works: Sequence[Callable[[], Any]], times: int = 40) -> list[float]:
     """Seconds of each work: the sum of the best times of its pieces.
 
     Works take turns and pieces are short, so that a busy neighbour on the machine falls on none of them alone; each
