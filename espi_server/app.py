@@ -25,6 +25,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
     database = database or Database(settings.database_url, pool_size=settings.threads + 8)
     app = Flask("espi_server", template_folder="web/templates", static_folder="web/static")
     app.config.update(SECRET_KEY=settings.secret_key, MAX_CONTENT_LENGTH=UPLOAD_LIMIT)
+    app.config.update(PROVIDE_AUTOMATIC_OPTIONS=False)  # OPTIONS is a method like others: not offered
     app.url_map.strict_slashes = False  # a trailing slash is accepted, without a redirect
     app.url_map.merge_slashes = False
     app.extensions[EXTENSION] = House(
@@ -40,5 +41,6 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
         app.register_blueprint(blueprint)
     if settings.proxies:
         hops = settings.proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)
+        # Flask's own way to wrap it, an assignment to a method, in words a type checker accepts.
+        vars(app)["wsgi_app"] = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)
     return app

@@ -11,12 +11,18 @@ from sqlalchemy.orm import Session
 from espi_server import clock
 from espi_server.access.models import Application
 from espi_server.accounts.models import Utility
-from espi_server.errors import NotFound
+from espi_server.errors import NotFound, Usage
+
+LONGEST = 256  # characters of a client_name
+
+
+class BadName(Usage):
+    """The name of an application has 1 to 256 printable characters."""
 
 
 def find(session: Session, utility: Utility, name: str) -> Application:
     """The application of this name at a utility, or `NotFound`."""
-    found = _named(session, utility, name)
+    found = _named(session, utility, _checked(name))
     if found is None:
         raise NotFound(f"{utility.name} has no application {name!r}; `espi-server authorize` creates one.")
     return found
@@ -24,7 +30,14 @@ def find(session: Session, utility: Utility, name: str) -> Application:
 
 def find_or_create(session: Session, utility: Utility, name: str, *, by: str) -> Application:
     """The application of this name; a new one, in production, is recorded as created by `by`."""
-    return _named(session, utility, name) or _create(session, utility, name, by)
+    return _named(session, utility, _checked(name)) or _create(session, utility, name, by)
+
+
+def _checked(name: str) -> str:
+    # It is the client_name of ApplicationInformation, a String256 that must be able to stand in XML.
+    if not name.strip() or len(name) > LONGEST or not name.isprintable():
+        raise BadName()
+    return name
 
 
 def _named(session: Session, utility: Utility, name: str) -> Application | None:

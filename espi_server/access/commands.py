@@ -6,7 +6,7 @@ import getpass
 import json
 import uuid
 from collections.abc import Iterable
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -22,10 +22,20 @@ from espi_server.energy.feed import Feed
 from espi_server.errors import Usage
 from espi_server.espi import paths
 from espi_server.espi.query import Query
+from espi_server.espi.scope import Scope, ScopeError
 from espi_server.settings import Settings
 from espi_server.shell import opened, tell
 
 MACHINES = ("client", "registration", "upload", "custodian")
+LATEST = date(2199, 12, 31)
+LIFETIME = click.IntRange(60, 10 * 365 * tokens.DAY)
+
+
+def _readable(_context: click.Context, _parameter: click.Parameter, text: str) -> str:
+    try:
+        return str(Scope.parse(text)) if text else ""
+    except ScopeError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 @click.command()
@@ -36,7 +46,7 @@ MACHINES = ("client", "registration", "upload", "custodian")
 @click.option("--usage-point", "usage_points", multiple=True, type=click.UUID, help="Repeatable.")
 @click.option("--all", "whole", is_flag=True, help="Every usage point the utility has now.")
 @click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="Last day, in the utility's time zone.")
-@click.option("--lifetime", type=click.IntRange(60), help="Seconds the access token lives; default an hour.")
+@click.option("--lifetime", type=LIFETIME, help="Seconds the access token lives; default an hour.")
 @click.option("--json", "as_json", is_flag=True, help="The token answer as JSON.")
 def authorize(
     code: str,
@@ -84,8 +94,8 @@ def token() -> None:
 @click.option("--utility", "code", required=True)
 @click.option("--kind", required=True, type=click.Choice(MACHINES))
 @click.option("--application", help="The application it is for; not needed for upload and custodian tokens.")
-@click.option("--scope", default="", help="For client tokens, such as FB=34_35.")
-@click.option("--lifetime", type=click.IntRange(60), help="Seconds it lives.")
+@click.option("--scope", default="", callback=_readable, help="For client tokens, such as FB=34_35.")
+@click.option("--lifetime", type=LIFETIME, help="Seconds it lives.")
 @click.option("--json", "as_json", is_flag=True, help="The answer as JSON.")
 def add(
     code: str, kind: str, application: str | None, scope: str, lifetime: int | None, as_json: bool
@@ -190,7 +200,9 @@ def _end_of_day(until: datetime | None, utility: Utility) -> int | None:
     """The moment the last day is over at the utility."""
     if until is None:
         return None
-    day = date.fromordinal(until.date().toordinal() + 1)
+    if until.date() > LATEST:
+        raise Usage(f"--until {until.date()} is too far away; give a day up to {LATEST}.")
+    day = until.date() + timedelta(days=1)
     return int(datetime.combine(day, time(), ZoneInfo(utility.timezone)).timestamp())
 
 

@@ -216,10 +216,12 @@ def _shareable(session: Session, chosen: Chosen) -> list[UsagePoint]:
         )
     )
     shareable = [each for each in chosen.usage_points if each.agreement_id not in wholesale]
-    if not shareable:
+    if not chosen.usage_points:
         raise CannotAuthorize(
             "There is no usage point to share yet. Import data first: `espi-server import`."
         )
+    if not shareable:
+        raise CannotAuthorize("These usage points belong to wholesale agreements, which are never shared.")
     return shareable
 
 

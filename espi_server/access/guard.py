@@ -20,6 +20,7 @@ from espi_server.db import Compiled, Database
 from espi_server.errors import Forbidden, Unauthorized
 
 _INVALID = 'Bearer error="invalid_token", error_description="The token is unknown, expired or revoked."'
+_TOO_LITTLE = 'Bearer error="insufficient_scope", error_description="This token does not open this path."'
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def bearer(authorization: str | None) -> str:
 
 def closed() -> Forbidden:
     """The one answer to every path outside a grant, whether it exists or not."""
-    return Forbidden()
+    return Forbidden(headers={"WWW-Authenticate": _TOO_LITTLE})
 
 
 def _invalid() -> Unauthorized:

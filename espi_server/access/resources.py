@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from espi_server import clock
 from espi_server.access.models import Application, Authorization
-from espi_server.accounts.models import Utility
+from espi_server.accounts.models import Customer, Utility
 from espi_server.energy.single import Found
 from espi_server.espi import atom, paths
 from espi_server.espi import authorization as espi
@@ -50,6 +50,17 @@ def authorizations(
     return list(session.scalars(chosen.order_by(Authorization.created_at, Authorization.id)))
 
 
+def names_bulk(session: Session, utility_id: uuid.UUID, application_id: uuid.UUID | None, bulk: str) -> bool:
+    """Has any authorization, live or ended, of an application (None: of any) named this bulk id?"""
+    return any(row.bulk_id == bulk for row in authorizations(session, utility_id, application_id))
+
+
+def is_there(session: Session, utility_id: uuid.UUID, customer_id: uuid.UUID) -> bool:
+    """Has the utility such a customer?"""
+    chosen = select(Customer.id).where(Customer.utility_id == utility_id, Customer.id == customer_id)
+    return session.scalar(chosen) is not None
+
+
 def applications(session: Session, utility_id: uuid.UUID) -> list[Application]:
     """A utility's applications, the oldest first."""
     chosen = select(Application).where(Application.utility_id == utility_id)
@@ -73,7 +84,13 @@ def authorization_entry(row: Authorization, addresses: Addresses, *, alone: bool
         authorization_uri=paths.authorization(base, id),
         customer_resource_uri=paths.batch_retail_customer(base, str(row.customer_id)) if personal else "",
     )
-    return _entry(content, base, id, row.created_at, row.updated_at, alone)
+    return _entry(content, base, id, row.created_at, _changed_at(row), alone)
+
+
+def _changed_at(row: Authorization) -> int:
+    """When the entry last changed; beginning and end change its status too, though nobody writes the row."""
+    now = clock.seconds()
+    return max(row.updated_at, *(at for at in (row.starts_at, row.ends_at) if at <= now), 0)
 
 
 def is_live(row: Authorization) -> bool:
@@ -83,7 +100,7 @@ def is_live(row: Authorization) -> bool:
 
 def application_entry(
     row: Application, utility: Utility, addresses: Addresses, *, alone: bool = False
-) -> bytes:
+) -> Found:
     """An ApplicationInformation entry. Secrets are shown at registration only; here their elements are empty."""
     stated = row.information
     content = espi.ApplicationInformation(

@@ -17,6 +17,7 @@ from espi_server.energy.entries import Writer, block_opening, block_tail, visibl
 from espi_server.energy.measure import Content, rights_allow
 from espi_server.energy.models import IntervalBlock, Kind, Resource
 from espi_server.energy.served import Block, Cutter, Row
+from espi_server.espi.query import Query
 from espi_server.espi.rights import Rights
 from espi_server.espi.stream import identity
 
@@ -106,9 +107,8 @@ class Finder:
         for subscription, usage_point, scope, history_from, has_cost, finest, meter_reading, *rest in rows:
             row = Row(uuid.UUID(text_id(meter_reading)), *rest)
             rights = self._asking.rights(scope, history_from)
-            cutter = Cutter(
-                rights, self._asking.query, self._asking.zone, not rights_allow(rights, has_cost, finest)
-            )
+            # What a query selects of a collection does not make one of its entries come and go.
+            cutter = Cutter(rights, Query(), self._asking.zone, not rights_allow(rights, has_cost, finest))
             for block in cutter.blocks(row):
                 if block.id == wanted:
                     at = self._asking.at(text_id(subscription))
@@ -145,7 +145,10 @@ def _resource(members: Select[Any]) -> Select[Any]:
 
 
 def _shared(members: Select[Any]) -> Select[Any]:
-    """The utility-wide resources of `:kind` that usage points that are open lean on; all, or the one with `:id`."""
+    """The utility-wide resources of `:kind` that usage points that are open lean on; all, or the one with `:id`.
+
+    What programme codes mean is the utility's own affair: no usage point links to it, and all share it.
+    """
     every = members.subquery("member").c
     leaning = (
         select(Resource.reference_id)
@@ -158,7 +161,8 @@ def _shared(members: Select[Any]) -> Select[Any]:
         .where(
             Resource.usage_point_id == NIL,
             Resource.kind == bindparam("kind", type_=SmallInteger),
-            Resource.id.in_(leaning),
+            Resource.utility_id == bindparam("utility", type_=Uuid),
+            or_(Resource.id.in_(leaning), Resource.kind == Kind.ProgramIdMappings),
             or_(id.is_(None), Resource.id == id),
         )
         .order_by(Resource.id)

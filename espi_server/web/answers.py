@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import re
 import sqlite3
 from typing import Any
 from xml.sax.saxutils import escape
 
 import psycopg
 from flask import Flask, Response, json, request
-from sqlalchemy.exc import DBAPIError, TimeoutError
+from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError
 from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import MethodNotAllowed as NoSuchMethod
 from werkzeug.exceptions import NotFound as NoSuchPath
@@ -28,6 +29,8 @@ from espi_server.espi.query import BadParameter
 from espi_server.web.requests import request_id
 
 PAUSE = 5  # seconds a client is asked to wait while the database is away
+_SHOWN = 200  # characters of a bad value that are told back
+_UNWRITABLE = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _log = logging.getLogger("espi_server.problems")
 
 
@@ -36,7 +39,9 @@ def answer_problems(app: Flask) -> None:
     app.register_error_handler(Problem, problem)
     app.register_error_handler(BadParameter, _bad_parameter)
     app.register_error_handler(HTTPException, _http)
-    for away in (DBAPIError, TimeoutError, sqlite3.OperationalError, psycopg.OperationalError):
+    # A broken connection is an InterfaceError once the driver has noticed.
+    drivers = (sqlite3.OperationalError, psycopg.OperationalError, psycopg.InterfaceError)
+    for away in (OperationalError, InterfaceError, TimeoutError, *drivers):
         app.register_error_handler(away, _away)
 
 
@@ -55,15 +60,18 @@ def problem(error: Problem) -> Response:
     response.status_code = error.status
     response.headers.update(error.headers)
     response.headers["Cache-Control"] = "no-store"
+    response.headers["Vary"] = "Accept"
     if isinstance(error, Unauthorized):
-        response.headers.setdefault("WWW-Authenticate", "Bearer")
+        response.headers.setdefault("WWW-Authenticate", 'Bearer realm="espi"')
+    if isinstance(error, Unavailable):
+        response.headers.setdefault("Retry-After", str(PAUSE))
     return response
 
 
 def _written(members: dict[str, Any]) -> Response:
     accepted = request.accept_mimetypes
     if _prefers_xml(accepted):
-        body = "".join(f"<{name}>{escape(str(value))}</{name}>" for name, value in members.items())
+        body = "".join(f"<{name}>{_text(value)}</{name}>" for name, value in members.items())
         document = (
             f'<?xml version="1.0" encoding="UTF-8"?><problem xmlns="urn:ietf:rfc:7807">{body}</problem>'
         )
@@ -71,14 +79,23 @@ def _written(members: dict[str, Any]) -> Response:
     return Response(json.dumps(members), mimetype="application/problem+json")
 
 
+def _text(value: object) -> str:
+    """As XML text; what a client sent may hold characters that no XML document can."""
+    return escape(_UNWRITABLE.sub("\N{REPLACEMENT CHARACTER}", str(value)))
+
+
 def _prefers_xml(accepted: Any) -> bool:
+    """Does `Accept` name XML before JSON and HTML, and not below anything at all?"""
     xml = max((q for kind, q in accepted if kind.endswith(("/xml", "+xml"))), default=0)
-    other = max((q for kind, q in accepted if kind.endswith(("/json", "+json", "/html", "*/*"))), default=0)
-    return bool(xml > other)
+    named = max((q for kind, q in accepted if kind.endswith(("/json", "+json", "/html"))), default=0)
+    anything = max((q for kind, q in accepted if kind == "*/*"), default=0)
+    return bool(xml > named and xml >= anything)
 
 
 def _bad_parameter(error: BadParameter) -> Response:
-    return problem(BadValue(str(error), parameter=error.name, value=error.value, accepted=error.accepted))
+    return problem(
+        BadValue(str(error), parameter=error.name, value=error.value[:_SHOWN], accepted=error.accepted)
+    )
 
 
 def _http(error: HTTPException) -> Response:

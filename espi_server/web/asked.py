@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,12 +20,16 @@ from espi_server.db import NIL
 from espi_server.energy import identity
 from espi_server.energy.asking import Asking
 from espi_server.energy.find import Opening
+from espi_server.errors import NotFound, Problem
 from espi_server.espi import paths
 from espi_server.espi.paths import Pattern
 from espi_server.espi.query import Query
 from espi_server.espi.rights import FULL, Rights
 from espi_server.espi.scope import Scope
 from espi_server.web.house import house
+
+# One spelling of every address: clients compare hrefs as text, and `uuid.UUID` would read many others.
+_OURS = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True)
@@ -68,16 +73,27 @@ class Asked:
         return f"{self.base}/{self.path}" + (f"?{query}" if query else "")
 
     def id(self, kind: str) -> uuid.UUID:
-        """A path argument as an id; one that is no UUID names nothing we have."""
-        try:
-            return uuid.UUID(self.ids[kind])
-        except ValueError:
-            return NIL
+        """A path argument as an id; one that is not spelled as we spell ours names nothing we have."""
+        text = self.ids[kind]
+        return uuid.UUID(text) if _OURS.fullmatch(text) else NIL
 
     @property
     def is_custodian(self) -> bool:
         """Is it the custodian's own token, that reaches everything of its utility?"""
         return self.grant.kind == "custodian"
+
+    @property
+    def application(self) -> uuid.UUID | None:
+        """Whose authorizations this request reaches: its application's, or None for a custodian, everybody's."""
+        if self.is_custodian:
+            return None
+        if self.grant.application_id is None:
+            raise closed()
+        return self.grant.application_id
+
+    def nowhere(self) -> Problem:
+        """The answer to a path that leads nowhere for this token: closed, but to a custodian, who may know."""
+        return NotFound() if self.is_custodian else closed()
 
     @cached_property
     def opening(self) -> Opening:

@@ -43,17 +43,15 @@ def answer(asked: Asked) -> Response:
 
 def bulk(asked: Asked) -> Response:
     """The customers of all live authorizations that name this bulk id."""
-    grant = asked.grant
-    application = None if asked.is_custodian else grant.application_id
     with house().database.reading() as session:
         named = [
             row
-            for row in own.authorizations(session, grant.utility_id, application)
+            for row in own.authorizations(session, asked.grant.utility_id, asked.application)
             if row.bulk_id == asked.ids["BulkRetailCustomerInfo"]
         ]
-        if not named and not asked.is_custodian:
-            raise closed()
-        live = [row for row in named if own.is_live(row) and row.customer_id]
+    if not named:
+        raise asked.nowhere()
+    live = [row for row in named if own.is_live(row) and row.customer_id]
     return small.feed(asked, [entry for row in live for entry in _authorized_album(asked, row).entries()])
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import re
 import uuid
+from urllib.parse import quote
 
 from flask import Flask, Response, g, request
 
@@ -36,5 +37,12 @@ def _take_or_make() -> None:
 
 def _answer_and_log(response: Response) -> Response:
     response.headers[HEADER] = g.request_id
-    _log.info("%s %s %d %s", request.method, request.path, response.status_code, g.request_id)
+    # Quoted: a path may hold line breaks that would look like another entry.
+    _log.info(
+        "%s %s %d %s",
+        request.method.encode("unicode_escape").decode(),
+        quote(request.path),
+        response.status_code,
+        g.request_id,
+    )
     return response
