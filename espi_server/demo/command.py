@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from espi_server.demo import demo as installation
-from espi_server.demo.greeting import curl, greet
+from espi_server.demo.greeting import DEFAULT_FOLDER, DEFAULT_PORT, again, curl, greet
 from espi_server.demo.households import every, named
 from espi_server.demo.watching import watched
 from espi_server.settings import PREFIX, Settings
@@ -22,11 +22,11 @@ IGNORED = ("ESPI_DATABASE_URL", "ESPI_CONFIG", "ESPI_BASE_URL", "ESPI_MODE", "ES
 
 @click.command()
 @click.option(
-    "--port", default=8000, show_default=True, envvar="ESPI_DEMO_PORT", show_envvar=True,
+    "--port", default=DEFAULT_PORT, show_default=True, envvar="ESPI_DEMO_PORT", show_envvar=True,
     type=click.IntRange(1, 65535), help="Where to listen.",
 )  # fmt: skip
 @click.option(
-    "--folder", default=".demo", show_default=True, envvar="ESPI_DEMO_FOLDER", show_envvar=True,
+    "--folder", default=DEFAULT_FOLDER, show_default=True, envvar="ESPI_DEMO_FOLDER", show_envvar=True,
     type=click.Path(file_okay=False, path_type=Path), help="Where the demo keeps its files and database.",
 )  # fmt: skip
 @click.option("--reset", is_flag=True, help="Remove the demo's folder; with --prepare, make it anew.")
@@ -64,7 +64,8 @@ def demo(port: int, folder: Path, reset: bool, prepare: bool, household: str, as
             click.echo(json.dumps(ticket.answer) if as_json else curl(ticket))
         return
     with installation.held(folder, shared=True):
-        Server(now, port, partial(greet, now, tickets[0])).run()
+        command = again(folder, port)
+        Server(now, port, command, partial(greet, now, tickets[0], command)).run()
 
 
 def _forget(folder: Path) -> None:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import shutil
+import sys
+from pathlib import Path
 
 import click
 
 from espi_server.demo.demo import Ticket
 from espi_server.espi.atom import moment
 from espi_server.settings import Settings
+
+NAME = "espi-server"
+DEFAULT_FOLDER = Path(".demo")
+DEFAULT_PORT = 8000
 
 
 def curl(ticket: Ticket) -> str:
@@ -18,7 +26,23 @@ def curl(ticket: Ticket) -> str:
     return f"curl --compressed -H {bearer} {address}"
 
 
-def greet(settings: Settings, ticket: Ticket) -> None:
+def again(folder: Path, port: int) -> str:
+    """The command that prints a fresh token, as it is to be typed here."""
+    words = [_program(), "demo", "--prepare"]
+    words += [] if folder == DEFAULT_FOLDER else ["--folder", str(folder)]
+    words += [] if port == DEFAULT_PORT else ["--port", str(port)]
+    return shlex.join(words)
+
+
+def _program() -> str:
+    """`espi-server` where the shell finds it, else the path it was started by: `.venv/bin/espi-server`."""
+    started = Path(sys.argv[0]).absolute()
+    if started.name != NAME or shutil.which(NAME) == str(started):
+        return NAME
+    return min(str(started), os.path.relpath(started), key=len)
+
+
+def greet(settings: Settings, ticket: Ticket, command: str) -> None:
     """Where to look and what to try, once the server listens."""
     click.echo(
         f"""
@@ -31,9 +55,10 @@ def greet(settings: Settings, ticket: Ticket) -> None:
 
   These are the last two days; without ?published-min=… it is all there is, some six megabytes.
 
-  More          espi-server demo --prepare --household solar    prints such a line for another household
+  More          {command} --household solar
+                prints such a line for another household
   Read on       docs/quickstart.md
-  Stop          Ctrl-C; the next start is quick. espi-server demo --reset starts over
+  Stop          Ctrl-C; the next start is quick. {command.partition(" --prepare")[0]} --reset starts over
 """
     )
     click.get_text_stream("stdout").flush()

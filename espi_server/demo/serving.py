@@ -29,9 +29,10 @@ class PortTaken(Problem):
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     """gunicorn with these settings, deaf to its own configuration files and variables."""
 
-    def __init__(self, settings: Settings, port: int, greet: Callable[[], None]) -> None:
+    def __init__(self, settings: Settings, port: int, command: str, greet: Callable[[], None]) -> None:
         self._settings = settings
         self._port = port
+        self._command = command
         self._greet = greet
         super().__init__()
 
@@ -48,7 +49,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     def load(self) -> Flask:
         """gunicorn asks each worker for the application here."""
         app = create_app(self._settings)
-        invite(app, every_portrait)
+        invite(app, every_portrait, self._command)
         return app
 
     def _listening(self, server: Any) -> None:

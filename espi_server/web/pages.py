@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, Response, current_app, render_template, request, url_for
 from flask.blueprints import BlueprintSetupState
@@ -41,6 +40,7 @@ _HEADERS = {
 }
 _YEAR = 365 * 86_400
 _GUESTS = "espi_server.guests"
+_COMMAND = "espi_server.command"
 
 Guests = Callable[[Session, str | None], Sequence[Any]]
 """Who is shown on the page of a utility, or on the start page (None): the demo's portraits of its households."""
@@ -62,9 +62,13 @@ class Door:
         return kinds.get(self.utility.kind, f"{commodity.capitalize()} utility")
 
 
-def invite(app: Flask, guests: Guests) -> None:
-    """Let the pages of `app` show households. Only the demo does: elsewhere customers are real."""
+def invite(app: Flask, guests: Guests, command: str) -> None:
+    """Let the pages of `app` show households, and the command that prints a token for one.
+
+    Only the demo does: elsewhere customers are real.
+    """
     app.extensions[_GUESTS] = guests
+    app.extensions[_COMMAND] = command
 
 
 @blueprint.get("/")
@@ -112,7 +116,7 @@ def _page(template: str, **values: Any) -> Response:
             template,
             stylesheet=url_for("static", filename="portal.css", v=_fingerprint()),
             is_demo=_GUESTS in current_app.extensions,
-            port=urlsplit(settings.base_url).port,
+            command=current_app.extensions.get(_COMMAND, ""),
             draw=charts.day,
             told=charts.told,
             **values,

@@ -4,7 +4,9 @@ import shlex
 import signal
 import socket
 import subprocess
+import sys
 from functools import partial
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -16,6 +18,7 @@ from espi_server.accounts.models import Customer, Utility
 from espi_server.cli import main
 from espi_server.db import Database
 from espi_server.demo import demo
+from espi_server.demo.greeting import again
 from espi_server.demo.households import COMPANY, every, named
 from espi_server.demo.serving import PortTaken, check_port
 from espi_server.energy.models import IntervalBlock, Resource, UsagePoint
@@ -223,6 +226,19 @@ def test_reset_with_prepare_starts_over(own_demo, run, monkeypatch):
 
 
 # As a stranger meets it
+
+
+def test_the_command_to_go_on_with_is_the_one_that_was_started(monkeypatch, tmp_path):
+    program = tmp_path / ".venv" / "bin" / "espi-server"
+    program.parent.mkdir(parents=True)
+    program.touch(mode=0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", [".venv/bin/espi-server", "demo"])
+
+    assert again(Path(".demo"), 8000) == ".venv/bin/espi-server demo --prepare"
+    assert again(Path("my demo"), 81) == ".venv/bin/espi-server demo --prepare --folder 'my demo' --port 81"
+    monkeypatch.setenv("PATH", str(program.parent))
+    assert again(Path(".demo"), 8000) == "espi-server demo --prepare"
 
 
 def test_a_stranger_pastes_the_curl_line_and_gets_a_feed_then_stops_it_with_ctrl_c(prepared):

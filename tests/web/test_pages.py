@@ -33,7 +33,7 @@ DARK = "@media (prefers-color-scheme: dark)"
 def guests(prepared):
     """A browser at the demo."""
     app = create_app(demo.settings(prepared))
-    invite(app, every_portrait)
+    invite(app, every_portrait, "espi-server demo --prepare --port 8123")
     return app.test_client()
 
 
@@ -87,6 +87,12 @@ def test_a_card_tells_what_is_there(guests):
     assert numbers["meters"] == "60"
     assert int(numbers["readings"].replace(",", "")) > 60 * DAYS
     assert len(card.xpath(".//svg")) == 1
+
+
+def test_a_card_tells_the_command_that_prints_its_token(guests):
+    (card,) = page(guests, "/").xpath("//*[@id='car']")
+
+    assert card.findtext(".//code") == "espi-server demo --prepare --port 8123 --household car"
 
 
 def test_the_sun_is_drawn_below_the_line(guests):
