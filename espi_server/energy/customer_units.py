@@ -4,42 +4,30 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from espi_server import clock
+from espi_server.accounts.models import ServiceAgreement
 from espi_server.energy import agreements, identity, records, store
+from espi_server.energy.agreement_rows import URN, AgreementRow, Node
 from espi_server.energy.house import House
 from espi_server.energy.joining import PARENTS, Join, Stored
 from espi_server.energy.models import Kind
 from espi_server.energy.records import BadContent, checked
 from espi_server.energy.report import Report
-from espi_server.energy.spool import Spool, Spooled, unit_of
+from espi_server.energy.spool import Spool, unit_of
 from espi_server.energy.store import Item, Related, Shelf
 from espi_server.espi import customer
 from espi_server.espi.errors import EspiError
 
-URN = "urn:uuid:"
+_TABLE_WINS = ("validityInterval",)
 CHAIN = (Kind.Customer, *PARENTS)
 _BELOW = {
     kind: [child for child, parent in PARENTS.items() if parent == kind] for kind in (Kind.Customer, *PARENTS)
 }
-
-
-@dataclass
-class Node:
-    """A resource of the customer's tree on its way into the store; `entry` where a file brought it."""
-
-    kind: Kind
-    id: uuid.UUID
-    up_id: uuid.UUID | None
-    content: dict[str, Any]
-    last: str = ""
-    entry: Spooled | None = None
-    source_self: str | None = None
-    aside: Any = None
-    published: int | None = None
 
 
 class CustomerUnit:
@@ -68,6 +56,7 @@ class CustomerUnit:
         self._reference = reference
         self._nodes: dict[uuid.UUID, Node] = {}
         self._source_ids: dict[uuid.UUID, str] = {}
+        self._rows: list[AgreementRow] = []
         self._news = False
 
     def store(self) -> None:
@@ -80,6 +69,8 @@ class CustomerUnit:
         for node in self._in_order():
             self._attempt(node)
         self._join_rows()
+        for row in self._rows:
+            self._news |= row.store(self._session, self._nodes)
         self._relate_stored()
         if self._news or self._report.created or self._report.changed:
             store.count_customer_version(self._session, self._id)
@@ -92,8 +83,60 @@ class CustomerUnit:
             up_id = uuid.UUID(entry.reference) if entry.reference else None
             self._nodes[id] = Node(
                 entry.kind, id, up_id, dict(entry.content), entry.last, entry, entry.source_self or None,
-                entry.aside, entry.published,
+                entry.aside, entry.published, (self._spool.file_name(entry.file), entry.line),
             )  # fmt: skip
+        self._rows = [
+            AgreementRow(self._house, self._id, cells, (self._spool.file_name(file), line))
+            for file, line, cells in self._spool.rows_of(self._unit)
+        ]
+        self._span_agreements()
+        for row in self._rows:
+            self._lay(row)
+
+    def _span_agreements(self) -> None:
+        """What the rows of an agreement cover together, with what is stored; the latest row speaks for it."""
+        together: dict[uuid.UUID, list[AgreementRow]] = defaultdict(list)
+        for row in self._rows:
+            together[row.agreement_id].append(row)
+        for id, rows in together.items():
+            known = self._session.scalar(select(ServiceAgreement.starts_at).where(ServiceAgreement.id == id))
+            starts = [each for each in (known, *(row.cells["start"] for row in rows)) if each is not None]
+            latest = max(rows, key=lambda row: row.cells["start"] or 0)
+            for row in rows:
+                row.span = (min(starts, default=None), latest.cells["end"])
+                row.is_latest = row is latest
+
+    def _lay(self, row: AgreementRow) -> None:
+        """Put the resources a table's row tells of into the tree; what other sources said of them stays."""
+        for node in row.nodes(self._only_location(row.agreement_id)):
+            if node.kind == Kind.ServiceLocation:
+                row.location_id = node.id
+            known = self._nodes.get(node.id)
+            stored = self._shelf.stored.get((node.kind, node.id))
+            before = known.content if known else dict(stored.content) if stored else {}
+            always = {name: node.content[name] for name in _TABLE_WINS if name in node.content}
+            node.content = {**node.content, **before, **always}
+            if node.kind == Kind.ServiceLocation and row.usage_point:
+                node.content["UsagePoints"] = _with(node.content.get("UsagePoints", []), row.usage_point_id)
+                self._source_ids[row.usage_point_id] = row.usage_point
+            if known:
+                known.content = node.content
+            else:
+                if stored:
+                    node.source_self, node.aside = stored.source_self, stored.aside
+                self._nodes[node.id] = node
+
+    def _only_location(self, agreement_id: uuid.UUID) -> tuple[uuid.UUID, str] | None:
+        """The one place an agreement has already: a table gives places no id, so its row means that one."""
+        places = {
+            node.id: node.last
+            for node in self._nodes.values()
+            if node.kind == Kind.ServiceLocation and node.up_id == agreement_id
+        }
+        for (kind, id), row in self._shelf.stored.items():
+            if kind == Kind.ServiceLocation and row.up_id == agreement_id:
+                places.setdefault(id, records.last_of(row.source_self))
+        return next(iter(places.items())) if len(places) == 1 else None
 
     def _make_ancestors(self) -> None:
         """Parents that only a path names: empty resources hold their place, so that the tree hangs together."""
@@ -103,7 +146,7 @@ class CustomerUnit:
             up_id = None
             for kind, last, id in self._join.chain(node.entry, PARENTS[node.kind]):
                 if id not in self._nodes and (kind, id) not in self._shelf.stored:
-                    self._nodes[id] = Node(kind, id, up_id, {}, last)
+                    self._nodes[id] = Node(kind, id, up_id, {}, last, place=node.place)
                     self._report.supply(
                         *self._place(node), f"{kind.name} {last} was missing, its path names it"
                     )
@@ -241,8 +284,10 @@ class CustomerUnit:
             for each in node.content.get("UsagePoints", ())
             for href in each.get("UsagePoint", ())
         }
+        # What a table's row says of a usage point it says with dates, see AgreementRow.
+        told = {row.usage_point_id for row in self._rows if row.usage_point}
         # In order of their ids, as every import locks them.
-        for id in sorted(places, key=str):
+        for id in sorted(places.keys() - told, key=str):
             self._own(id, places[id])
 
     def _own(self, id: uuid.UUID, node: Node) -> None:
@@ -250,14 +295,20 @@ class CustomerUnit:
         if not source_id:
             ups = [e for e in self._spool.of_unit(unit_of("usage", id)) if e.kind == Kind.UsagePoint]
             source_id = ups[0].id if ups else str(id)
-        _, created = store.locked_usage_point(self._session, self._house.utility_id, id, source_id)
+        point, created = store.locked_usage_point(self._session, self._house.utility_id, id, source_id)
         place, news = agreements.location(self._session, self._house, node.last, {})
         news |= agreements.link(self._session, self._house, id, "location", target_id=place)
         news |= agreements.link(self._session, self._house, id, "agreement", target_id=node.up_id)
-        news |= store.belongs(self._session, id, customer_id=self._id, agreement_id=node.up_id)
+        if point.customer_id is None or not self._has_ended(node.up_id):
+            news |= store.belongs(self._session, id, customer_id=self._id, agreement_id=node.up_id)
         if created or news:
             store.count_version(self._session, id)
             self._news = True
+
+    def _has_ended(self, agreement_id: uuid.UUID | None) -> bool:
+        query = select(ServiceAgreement.ends_at).where(ServiceAgreement.id == agreement_id)
+        end = self._session.scalar(query)
+        return end is not None and end <= clock.seconds()
 
     # Words
 
@@ -265,9 +316,14 @@ class CustomerUnit:
         return node.published if node.published is not None else self._house.started_at
 
     def _place(self, node: Node) -> tuple[str, int | None]:
-        if node.entry is None:
-            return "", None
-        return self._spool.file_name(node.entry.file), node.entry.line
+        return node.place
+
+
+def _with(lists: list[dict[str, Any]], usage_point_id: uuid.UUID) -> list[dict[str, Any]]:
+    """UsagePoints with one more."""
+    hrefs = [href for each in lists for href in each.get("UsagePoint", ())]
+    href = URN + str(usage_point_id)
+    return [{"UsagePoint": hrefs if href in hrefs else [*hrefs, href]}]
 
 
 def _validity(content: dict[str, Any]) -> dict[str, Any]:

@@ -34,6 +34,7 @@ from espi_server.energy.repair import Supplies
 from espi_server.energy.report import Report
 from espi_server.energy.spool import Spool
 from espi_server.energy.store import Item, Shelf
+from espi_server.energy.table_source import TableSource, is_table
 from espi_server.energy.usage_units import UsageUnit
 from espi_server.energy.xml_source import SHARED, XmlSource
 from espi_server.errors import Usage
@@ -175,7 +176,11 @@ class _Run:
         except OSError as error:
             self._report.error(str(file), None, f"The file cannot be read: {error.strerror or error}.")
 
-    def _source(self, spool: Spool, file: Path) -> Any:
+    def _source(self, spool: Spool, file: Path) -> XmlSource | TableSource:
+        if is_table(file, self._limits):
+            return TableSource(
+                spool, self._house, local=self._local, customer=self._customer, limits=self._limits
+            )
         return XmlSource(spool, self._house, limits=self._limits)
 
     # Pass two
@@ -239,7 +244,7 @@ class _Run:
                 customer_id=owner,
             ).store()
         else:
-            reference = join.customers[uuid.UUID(id)]
+            reference = join.customers.get(uuid.UUID(id)) or spool.customer_of(unit)
             CustomerUnit(
                 session, spool, self._house, report, join, stored, unit=unit, reference=reference
             ).store()

@@ -87,6 +87,12 @@ def canonical(href: str) -> str:
     return str(path) if path else href.strip()
 
 
+def last_of(href: str | None) -> str:
+    """The last path part of a link, as the source wrote it."""
+    path = parsed(href or "")
+    return path.last if path else (href or "").rstrip("/").rpartition("/")[2]
+
+
 def of_entry(entry: Entry, file: int) -> Record:
     """What the entry's shell says; kind and content are still to be filled in."""
     selves, ups = entry.hrefs("self"), entry.hrefs("up")

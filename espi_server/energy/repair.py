@@ -96,6 +96,7 @@ class Supplies:
 
     def __init__(self, commodities: list[str], currency: str) -> None:
         self._commodities = [name for name in commodities if name in COMMODITIES] or ["electricity"]
+        self.commodity = self._commodities[0]
         self.currency = int(Currency[currency]) if currency in Currency.__members__ else int(Currency.OTHER)
 
     def reading_type(self, content: dict[str, Any]) -> list[str]:

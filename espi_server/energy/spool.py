@@ -325,9 +325,10 @@ class Spool:
         query = "SELECT file, line, cells FROM row WHERE unit = ? ORDER BY seq"
         return [(row[0], row[1], json.loads(row[2])) for row in self._db.execute(query, (unit,))]
 
-    def blocks_in(self, series: int) -> int:
-        """How many blocks a series has."""
-        return int(self._db.execute("SELECT COUNT(*) FROM block WHERE series = ?", (series,)).fetchone()[0])
+    def customer_of(self, unit: str) -> str:
+        """The reference that the table rows of a customer give."""
+        query = "SELECT cells FROM row WHERE unit = ? LIMIT 1"
+        return str(json.loads(self._db.execute(query, (unit,)).fetchone()[0])["customer"])
 
     def _entries(self, where: str, *values: Any) -> Iterator[Spooled]:
         for row in self._db.execute(f"SELECT * FROM entry {where}", values):

@@ -93,7 +93,7 @@ class UsageUnit:
         self._stored = {
             records.canonical(row.source_self or ""): row for row in shelf.of_kind(Kind.MeterReading)
         }
-        holders = {row.id: _last(row.source_self) for row in self._stored.values()}
+        holders = {row.id: records.last_of(row.source_self) for row in self._stored.values()}
         # In order of their links, so that the order of entries in a file does not choose ids.
         for entry in sorted(self._of(Kind.MeterReading), key=lambda entry: (entry.self, entry.seq)):
             self._attempt(entry, lambda entry=entry: self._put_meter_reading(shelf, entry, holders))
@@ -140,7 +140,7 @@ class UsageUnit:
 
     def _new_id(self, entry: Spooled, reading_type: uuid.UUID, holders: dict[uuid.UUID, str]) -> uuid.UUID:
         """The pair's own id; a second meter reading of the same pair adds the last part of its self link."""
-        last = _last(entry.source_self)
+        last = records.last_of(entry.source_self)
         id = identity.meter_reading(self._house.namespace, self._id, reading_type)
         if holders.get(id, last) != last:
             id = identity.meter_reading(self._house.namespace, self._id, reading_type, last)
@@ -178,7 +178,9 @@ class UsageUnit:
     def _from_store(self, href: str) -> _Series | None:
         row = self._stored.get(href)
         if row is None:
-            same = [row for self_, row in self._stored.items() if _last(self_) == _last(href)]
+            same = [
+                row for self_, row in self._stored.items() if records.last_of(self_) == records.last_of(href)
+            ]
             row = same[0] if len(same) == 1 else None
         return None if row is None else _Series(row.id, uuid.UUID(str(row.reference_id)))
 
@@ -384,9 +386,3 @@ class UsageUnit:
     def _fail_blocks(self, series: Series, words: str) -> None:
         for chunk in self._spool.chunks([series.id]):
             self._report.error(self._spool.file_name(series.file), chunk.line, f"IntervalBlock: {words}.")
-
-
-def _last(href: str | None) -> str:
-    """The last path part of a link, as the source wrote it."""
-    path = records.parsed(href or "")
-    return path.last if path else (href or "").rstrip("/").rpartition("/")[2]

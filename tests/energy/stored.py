@@ -8,11 +8,21 @@ from typing import Any
 from sqlalchemy import delete, select
 
 from espi_server.accounts import utilities
-from espi_server.accounts.models import Account, Customer, Premise, ServiceAgreement, ServiceLocation, Utility
+from espi_server.accounts.models import (
+    Account,
+    AgreementRate,
+    AgreementRin,
+    Customer,
+    Premise,
+    ServiceAgreement,
+    ServiceLocation,
+    Utility,
+)
 from espi_server.db import Database
 from espi_server.energy.importer import import_files
 from espi_server.energy.models import (
     Change,
+    GridAsset,
     ImportRun,
     IntervalBlock,
     IntervalCorrection,
@@ -22,7 +32,7 @@ from espi_server.energy.models import (
     UsagePointLink,
 )
 from espi_server.energy.report import Report
-from espi_server.espi.readings import Readings, joined, unpack
+from espi_server.espi.readings import MISSING, Readings, joined, unpack
 from espi_server.espi.readings.columns import NAMES
 
 _RESTLESS = {"id", "import_run_id", "run"}
@@ -79,6 +89,7 @@ def state(database: Database) -> dict[str, Any]:
     """Everything an import writes, but for random ids and the log of changes."""
     tables = (
         UsagePoint, Resource, IntervalBlock, Customer, Account, ServiceAgreement, ServiceLocation, UsagePointLink,
+        AgreementRate, AgreementRin, Premise, GridAsset,
     )  # fmt: skip
     found: dict[str, Any] = {table.__tablename__: every(database, table) for table in tables}
     found["corrections"] = [
@@ -92,8 +103,11 @@ def wipe(database: Database) -> None:
     """Forget all imports; the utilities stay."""
     doomed = (
         Change, ImportRun, IntervalCorrection, IntervalBlock, UsagePointLink, Resource, UsagePoint,
-        ServiceAgreement, Account, ServiceLocation, Customer, Premise,
+        AgreementRate, AgreementRin, ServiceAgreement, Account, ServiceLocation, Customer, Premise, GridAsset,
     )  # fmt: skip
     with database.writing() as session:
         for table in doomed:
             session.execute(delete(table))
+
+
+__all__ = ["MISSING", "cells", "every", "readings", "resources", "state", "take", "utility", "uuid", "wipe"]

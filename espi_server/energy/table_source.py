@@ -1,0 +1,118 @@
+"""Pass one for tables (CSV): what a table is about follows from its header."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Callable
+from typing import Protocol, TextIO
+
+from espi_server.energy import agreement_table, meter_table
+from espi_server.energy.agreement_table import AgreementTable
+from espi_server.energy.house import House
+from espi_server.energy.meter_table import BadRow, MeterTable
+from espi_server.energy.report import Report
+from espi_server.energy.spool import Spool
+from espi_server.espi import safe
+from espi_server.espi.errors import EspiError
+
+_TELL_EVERY = 1_000  # rows
+
+
+class BadTable(EspiError):
+    """This file is neither Green Button XML nor a table known here."""
+
+
+class Table(Protocol):
+    """What takes the rows of one sort of table."""
+
+    def row(self, line: int, cells: dict[str, str]) -> None:
+        """Take a row, or raise BadRow."""
+
+    def finish(self) -> None:
+        """There are no more rows."""
+
+
+class TableSource:
+    """Reads one CSV file into the spool."""
+
+    def __init__(
+        self,
+        spool: Spool,
+        house: House,
+        *,
+        local: bool,
+        customer: str | None,
+        limits: safe.Limits | None = None,
+    ) -> None:
+        self._spool = spool
+        self._house = house
+        self._local = local
+        self._customer = customer
+        self._limits = limits or safe.Limits()
+
+    def read(self, path: str | os.PathLike[str], name: str, progress: Callable[[int], None]) -> Report:
+        """Spool a file and report on it. Raises EspiError or OSError where it cannot be taken as a whole."""
+        file, report = self._spool.add_file(name), Report(files=1)
+        try:
+            with (
+                safe.open_document(path, self._limits) as document,
+                io.TextIOWrapper(document, "utf-8-sig", newline="") as text,
+            ):
+                self._rows(text, file, name, report, lambda: progress(document.tell()))
+        except (csv.Error, UnicodeDecodeError) as error:
+            self._spool.forget(file)
+            raise BadTable(f"The table cannot be read: {error}.") from None
+        except EspiError:
+            self._spool.forget(file)
+            raise
+        return report
+
+    def _rows(self, text: TextIO, file: int, name: str, report: Report, progress: Callable[[], None]) -> None:
+        rows = csv.reader(text, strict=True)
+        header = [_plain(cell) for cell in next(rows, [])]
+        table, columns = self._table(header, file, name, report)
+        for cells in rows:
+            if not any(cells):
+                continue
+            report.entries += 1
+            try:
+                table.row(rows.line_num, _named(header, columns, cells))
+            except (BadRow, EspiError) as error:
+                report.error(name, rows.line_num, f"{error}.".replace("..", "."))
+            if not report.entries % _TELL_EVERY:
+                progress()
+        table.finish()
+
+    def _table(
+        self, header: list[str], file: int, name: str, report: Report
+    ) -> tuple[Table, tuple[str, ...]]:
+        if set(meter_table.REQUIRED) <= set(header):
+            meters = MeterTable(self._spool, self._house, report, file, name, local=self._local)
+            return meters, (*meter_table.REQUIRED, *meter_table.OPTIONAL)
+        if set(agreement_table.REQUIRED) <= set(header):
+            agreements = AgreementTable(self._spool, self._house, file, customer=self._customer)
+            return agreements, agreement_table.COLUMNS
+        raise BadTable(
+            "This is neither Green Button XML nor a table known here. A table of readings begins with the columns "
+            f"{', '.join(meter_table.REQUIRED)}; one of agreements with {', '.join(agreement_table.REQUIRED)}."
+        )
+
+
+def is_table(path: str | os.PathLike[str], limits: safe.Limits | None = None) -> bool:
+    """Is this file anything but XML? Raises EspiError or OSError as reading it would."""
+    with safe.open_document(path, limits or safe.Limits()) as document:
+        head = document.read(1024).removeprefix(b"\xef\xbb\xbf").lstrip()
+    return not head.startswith(b"<")
+
+
+def _plain(cell: str) -> str:
+    return "_".join(cell.strip().lower().split())
+
+
+def _named(header: list[str], columns: tuple[str, ...], cells: list[str]) -> dict[str, str]:
+    if len(cells) != len(header):
+        raise BadRow(f"the row has {len(cells)} cells, the header {len(header)}")
+    given = dict(zip(header, (cell.strip() for cell in cells), strict=True))
+    return {name: given.get(name, "") for name in columns}
