@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from espi_server.access import grants
+from espi_server.access import grants, tokens
 from espi_server.access.models import Application, Authorization, Token
 from espi_server.access.tokens import digest
 from espi_server.accounts import utilities
@@ -22,7 +22,7 @@ from espi_server.accounts.models import Customer, Utility
 from espi_server.clock import seconds
 from espi_server.db import Database
 from espi_server.energy.importer import import_files
-from espi_server.energy.models import UsagePoint
+from espi_server.energy.models import IntervalBlock, UsagePoint
 from espi_server.espi.codes import DataCustodianApplicationStatus
 from tests.energy import feeds
 from tests.energy.feeds import Household
@@ -103,6 +103,31 @@ def open_bulk(database: Database, count: int, scope: str = f"{DAILY};BR=1") -> l
         return opened
 
 
+def bulk_token(database: Database, opened: Opened, bulk: str = "1") -> Opened:
+    """The application's own token, and its bulk feed."""
+    with database.writing() as session:
+        application = application_of(session, opened)
+        token = tokens.issue(
+            session, "client", application.utility_id, application=application, issued_by="a test"
+        )
+    return Opened(opened.id, token, f"/{UTILITY}/espi/1_1/resource/Batch/Bulk/{bulk}")
+
+
+def last_in_feed(opened: list[Opened]) -> Opened:
+    """The authorization whose usage points stand at the end of a bulk feed."""
+    return max(opened, key=lambda each: each.id)
+
+
+def replace(database: Database, opened: Opened, scope: str = "FB=4_5;BlockDuration=daily;BR=1") -> None:
+    """The customer agrees to less, with the same company: the earlier authorization ends, as many stay open."""
+    with database.writing() as session:
+        before = session.get_one(Authorization, opened.id)
+        utility = session.get_one(Utility, before.utility_id)
+        customer = session.get_one(Customer, before.customer_id)
+        chosen = grants.of_customer(session, utility, customer.reference)
+        _opened(session, utility, chosen, scope, "Sun")
+
+
 def _customer(session: Any, utility: Utility, reference: str) -> Customer:
     customer = Customer(id=uuid.uuid4(), utility_id=utility.id, reference=reference, created_at=seconds())
     session.add(customer)
@@ -136,6 +161,23 @@ def hold(database: Database, opened: Opened) -> None:
     """The application is put on hold."""
     with database.writing() as session:
         application_of(session, opened).status = DataCustodianApplicationStatus.ON_HOLD
+
+
+def damage(database: Database, number: int, how: str) -> None:
+    """Something is wrong with the stored readings of a household."""
+    with database.writing() as session:
+        row = session.scalars(
+            select(IntervalBlock)
+            .join(UsagePoint, UsagePoint.id == IntervalBlock.usage_point_id)
+            .where(UsagePoint.source_id == household(number).id)
+        ).one()
+        half = len(row.body) // 2
+        if how == "a flipped bit":
+            row.body = row.body[:half] + bytes([row.body[half] ^ 1]) + row.body[half + 1 :]
+        elif how == "half missing":
+            row.body = row.body[:half]
+        else:
+            row.day_index = row.day_index[:-1]
 
 
 def application_of(session: Any, opened: Opened) -> Application:

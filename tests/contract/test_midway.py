@@ -17,10 +17,8 @@ from typing import NamedTuple
 
 import psycopg
 import pytest
-from sqlalchemy import select
 
 from espi_server.db import Database
-from espi_server.energy.models import IntervalBlock
 from tests.contract import clients, proxies, stock
 from tests.contract.clients import Noticed
 from tests.contract.gate import APPLICATION, Gate
@@ -172,23 +170,9 @@ def test_damaged_stored_readings_are_an_error_for_every_client(
 ) -> None:
     with stock.opened_database(filled_sqlite) as database:
         opened = stock.open_all(database)
-        damage_last(database, damage)
+        stock.damage(database, stock.in_feed_order(database)[-1], damage)
 
     with downloading(filled_sqlite, opened, tmp_path, waiting=False) as downloads:
         unaware = downloads.finish()
 
     assert unaware == []
-
-
-def damage_last(database: Database, damage: str) -> None:
-    """Something is wrong with the stored bytes of the usage point that comes last."""
-    with database.writing() as session:
-        row = session.scalars(select(IntervalBlock).order_by(IntervalBlock.usage_point_id.desc())).first()
-        assert row is not None
-        half = len(row.body) // 2
-        if damage == "a flipped bit":
-            row.body = row.body[:half] + bytes([row.body[half] ^ 1]) + row.body[half + 1 :]
-        elif damage == "half missing":
-            row.body = row.body[:half]
-        else:
-            row.day_index = row.day_index[:-1]
