@@ -381,7 +381,7 @@ class Entry:
     @property
     def canonical(self) -> bytes:
         """The entry as canonical XML."""
-        return bytes(etree.tostring(self.element, method="c14n2", strip_text=False, with_tail=False))
+        return bytes(etree.tostring(self.element, method="c14n", exclusive=True, with_tail=False))
 
 
 class Feed:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import uuid
 from collections import Counter, defaultdict
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from itertools import chain, islice
+from itertools import islice
 from tempfile import SpooledTemporaryFile
 
 from espi_server.db import NIL, Database, loaded, text_id
@@ -52,6 +52,7 @@ class Feed:
         self._asking = asking
         self._writer = Writer(asking.base)
         self._statements = find.statements(asking.opening.members, database.engine)
+        self._written = 0
         with database.driver() as driver:
             self.measured = Measure(asking, self._statements, driver)
 
@@ -67,8 +68,8 @@ class Feed:
 
     @property
     def entries(self) -> int:
-        """How many entries the whole selection has, before paging."""
-        return self.measured.entries
+        """How many entries go out: of a feed that is written first, those of its page once `body` was asked for."""
+        return self._written if self._must_be_written else self.measured.entries
 
     def body(self, encoding: str) -> tuple[int, Generator[bytes, None, None]]:
         """The exact length in bytes, and the bytes, as `gzip` or `identity`."""
@@ -97,7 +98,9 @@ class Feed:
         yield self._head()
         query = self._asking.query
         stop = None if query.limit is None else query.offset + query.limit
-        yield from chain.from_iterable(islice(self._entries(), query.offset, stop))
+        for entry in islice(self._entries(), query.offset, stop):
+            self._written += 1
+            yield from entry
         yield atom.FEED_TAIL
 
     def _head(self) -> bytes:

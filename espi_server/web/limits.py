@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
 
 from espi_server.errors import TooManyRequests
 
@@ -33,6 +34,15 @@ class Turnstile:
             self._inside[application] -= 1
             if not self._inside[application]:
                 del self._inside[application]
+
+    @contextmanager
+    def inside_for(self, application: Hashable) -> Iterator[None]:
+        """A place for as long as the block takes."""
+        self.enter(application)
+        try:
+            yield
+        finally:
+            self.leave(application)
 
     @property
     def inside(self) -> int:

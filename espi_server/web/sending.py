@@ -29,9 +29,11 @@ def feed(asked: Asked) -> Callable[[Feed], Response]:
         tag = _tag(made.state, encoding)
         if (answer := _unchanged(tag, made.updated)) is not None:
             return answer
-        if request.method == "HEAD":
-            return _headed(Response(content_type=ATOM), tag, made.updated, encoding, made.length(encoding))
         turnstile, application = house().turnstile, asked.grant.application_id
+        if request.method == "HEAD":
+            with turnstile.inside_for(application):
+                length = made.length(encoding)
+            return _headed(Response(content_type=ATOM), tag, made.updated, encoding, length)
         turnstile.enter(application)
         try:
             length, parts = made.body(encoding)
@@ -63,8 +65,10 @@ def document(asked: Asked, body: bytes, updated: int, *, entries: int = 1, mimet
 
 
 def _encoding() -> str:
+    """`gzip` for whoever takes it, unless they would rather have the plain bytes."""
     accepted = request.accept_encodings
-    return "gzip" if accepted.quality("gzip") > 0 else "identity"
+    plain = max((quality for name, quality in accepted if name == "identity"), default=0)
+    return "gzip" if 0 < accepted.quality("gzip") >= plain else "identity"
 
 
 def _tag(state: str, encoding: str) -> str:
@@ -75,7 +79,8 @@ def _tag(state: str, encoding: str) -> str:
 def _unchanged(tag: str, updated: int) -> Response | None:
     """304 where the client has this already."""
     if request.if_none_match:
-        same = request.if_none_match.contains(tag)
+        # RFC 9110 13.1.2: compared weakly, for a proxy that compresses weakens the tag on its way.
+        same = request.if_none_match.contains_weak(tag)
     else:
         since = request.if_modified_since
         same = bool(since and updated and updated <= since.timestamp())
