@@ -155,6 +155,8 @@ class Join:
             self._spool.assign(entry.seq, reference=reference)
 
     def _related(self, entry: Spooled, kind: Kind) -> str | None:
+        """The id of what an entry's link names: '' where nobody knows it, None where there is no such link."""
+        known = None
         for href in entry.related:
             path = parsed(href)
             if path and path.kind == kind.name:
@@ -164,7 +166,8 @@ class Join:
                 stored = self._stored.shared_at(kind, href)
                 if stored:
                     return str(stored)
-        return None
+                known = ""
+        return known
 
     def _of_several(self, entry: Spooled, href: str, kind: Kind, found: list[Spooled]) -> str:
         """One self link on several different resources: as many children relate to it, they go in pairs."""
