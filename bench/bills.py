@@ -16,6 +16,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,7 @@ def accounts(count: int) -> list[Usage]:
     hour = np.arange(YEAR) * STEP / 3600
     shape = 0.5 + 0.4 * np.exp(-(((hour % 24) - 19) ** 2) / 8) + 0.2 * np.cos(hour / 24 / 58)
     random = np.random.default_rng(11)
-    return [Usage(MONDAY_2018, STEP, shape * random.gamma(4, 0.06, YEAR)) for _ in range(count)]
+    return [Usage(MONDAY_2018, STEP, shape * random.gamma(4, 0.06, YEAR), one_way=True) for _ in range(count)]
 
 
 def fastest(*works: Sequence[Callable[[], Any]], times: int = 40) -> list[float]:
@@ -77,9 +78,14 @@ def fastest(*works: Sequence[Callable[[], Any]], times: int = 40) -> list[float]
     return [sum(seconds) for seconds in best]
 
 
+def to_cells(used: list[Usage], calendar: Calendar) -> list[Cells]:
+    """Each account's cells; each Usage is made anew, so nothing it may remember helps a second run."""
+    return [Cells.of(replace(one), calendar, peaks=False) for one in used]
+
+
 def to_batch(used: list[Usage], calendar: Calendar) -> Batch:
-    """The cells of all accounts; each Usage is made anew, so nothing it may remember helps a second run."""
-    return Batch.of([Cells.of(Usage(one.start, one.step, one.kwh), calendar, peaks=False) for one in used])
+    """The cells of all accounts side by side."""
+    return Batch.of(to_cells(used, calendar))
 
 
 def priced(plans: list[Plan], batch: Batch) -> list[np.ndarray]:
@@ -133,12 +139,14 @@ def measure(count: int, sam: int) -> dict[str, Any]:
     found: dict[str, Any] = {"accounts": count, "tariffs": len(plans), "pairs": pairs}
     pieces = [used[n : n + PIECE] for n in range(0, count, PIECE)]
     batch = to_batch(used, calendar)
-    building, cells, one_pass = fastest(
-        [partial(to_batch, piece, calendar) for piece in pieces],
+    side_by_side = to_cells(used, calendar)
+    building, stacking, cells, one_pass = fastest(
+        [partial(to_cells, piece, calendar) for piece in pieces],
+        [partial(Batch.of, side_by_side)],
         [partial(priced, plans, batch)],
         [partial(_one_pass, piece) for piece in pieces],
     )
-    intervals = building + cells
+    intervals = building + stacking + cells
     (lines,) = fastest([partial(_explained, plan, used, calendar) for plan in plans], times=3)
     found |= {
         "from_intervals": intervals / pairs,

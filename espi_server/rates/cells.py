@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -207,7 +208,7 @@ def _added(kwh: Floats, index: Index) -> tuple[Floats, bool]:
     """The sum of each cell, and whether every reading was there; missing ones count nothing."""
     inside = _inside(kwh, index)
     sums = np.bincount(index.cell_of_group, weights=_grouped(inside, index.together), minlength=index.cells)
-    whole = not np.isnan(sums).any()
+    whole = not isnan(np.dot(sums, sums))  # one missing reading shows in the product
     if not whole:
         sums = np.bincount(index.cell, weights=np.nan_to_num(inside), minlength=index.cells)
     return sums.astype(np.float64, copy=False), whole

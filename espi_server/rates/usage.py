@@ -43,7 +43,8 @@ class Usage:
     """kWh per interval of `step` seconds from `start` (UTC seconds) on.
 
     `generated` is production metered apart: it is subtracted, or sold whole where all is bought and all is sold.
-    `estimated` marks readings the source says it estimated.
+    `estimated` marks readings the source says it estimated. `one_way` says that the meter counts what is taken and
+    nothing else (a forward flow), so that nobody need look for exports.
     """
 
     start: int
@@ -51,6 +52,7 @@ class Usage:
     kwh: Floats
     generated: Floats | None = None
     estimated: Bools | None = None
+    one_way: bool = False
 
     def __len__(self) -> int:
         return len(self.kwh)
@@ -73,6 +75,8 @@ class Usage:
     @cached_property
     def exports(self) -> bool:
         """Some interval sends energy out."""
+        if self.one_way:
+            return False
         least = float(self.net.min(initial=0.0))
         return least < 0 if least == least else bool((self.net < 0).any())
 
@@ -83,7 +87,7 @@ class Usage:
                 f"The usage has {len(self)} readings and the generation {len(generated)}. Both files need "
                 "one row per interval, from the same start."
             )
-        return replace(self, generated=generated.kwh)
+        return replace(self, generated=generated.kwh, one_way=False)
 
     def gaps(self) -> list[tuple[int, int]]:
         """Runs of missing readings as (UTC second of the first, how many)."""
