@@ -22,8 +22,9 @@ def watched() -> Iterator[Watch]:
     if not console.is_terminal:
         yield _lines()
         return
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console) as progress:
+    bar = BarColumn(complete_style="green", finished_style="green")
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), bar, TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
         yield _bars(progress)
 
 

@@ -1,3 +1,4 @@
+import io
 import json
 import os
 import shlex
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from rich.console import Console
 from sqlalchemy import func, select
 
 from espi_server import migrate
@@ -17,10 +19,11 @@ from espi_server.access.models import Application, Authorization
 from espi_server.accounts.models import Customer, Utility
 from espi_server.cli import main
 from espi_server.db import Database
-from espi_server.demo import demo
+from espi_server.demo import demo, watching
 from espi_server.demo.greeting import again
-from espi_server.demo.households import COMPANY, every, named
+from espi_server.demo.households import COMPANIES, COMPANY, every, named
 from espi_server.demo.serving import PortTaken, check_port
+from espi_server.energy.importer import Progress
 from espi_server.energy.models import IntervalBlock, Resource, UsagePoint
 from espi_server.espi import atom, safe
 from tests.demo.prepared import DAYS, END, PATIENCE, served
@@ -214,6 +217,27 @@ def test_a_port_taken_on_the_other_loopback_address_counts_too():
         pytest.skip("this machine has no IPv6 loopback address")
     with listening, pytest.raises(PortTaken):
         check_port(listening.getsockname()[1])
+
+
+def test_the_first_run_says_what_it_is_doing(tmp_path, run, monkeypatch):
+    monkeypatch.setattr(demo, "prepare", partial(demo.prepare, days=1))
+
+    result = run("--folder", tmp_path / "demo", "--prepare")
+
+    for company in COMPANIES:
+        assert f"Importing the files of {company.name}" in result.stderr
+    assert len(result.stdout.splitlines()) == 1
+
+
+def test_on_a_terminal_a_bar_moves(monkeypatch):
+    terminal = Console(file=io.StringIO(), force_terminal=True, width=100)
+    monkeypatch.setattr(watching, "Console", lambda **_: terminal)
+
+    with watching.watched() as watch:
+        watch("Reading", Progress("reading", 50, 100))
+        watch("Storing", Progress("storing", 3, 3))
+
+    assert "Storing" in terminal.file.getvalue()
 
 
 def test_reset_with_prepare_starts_over(own_demo, run, monkeypatch):
