@@ -26,7 +26,7 @@ def explained(bill: Bill) -> Iterator[str]:
     """The whole working, line by line."""
     tariff = bill.tariff
     yield f"{tariff.name} ({tariff.utility or 'no utility named'}, record {tariff.label or 'without label'})"
-    yield f"Prices in US dollars, clock of {bill.calendar.zone.key}, exports: {bill.metering.value}"
+    yield f"Prices in {tariff.sidecar.currency}, clock of {bill.calendar.zone.key}, exports: {bill.metering.value}"
     for note in bill.notes:
         yield f"Note: {note}"
     for number, cycle in enumerate(bill.cycles, 1):

@@ -35,9 +35,10 @@ class Terms:
     export_price: Decimal | None = None
 
     def of(self, tariff: Tariff) -> Metering:
-        """The rule that holds: as asked; sale where only a price was named; the record's; else kWh credit."""
-        if self.metering is Metering.NET_BILLING and tariff.metering is not None and tariff.metering.sells:
-            return tariff.metering
+        """The rule that holds: as asked (net billing by the hour where the record has it so); sale where only a price
+        was named; the record's; else kWh credit."""
+        if self.metering is Metering.NET_BILLING and tariff.metering is Metering.NET_BILLING_HOURLY:
+            return Metering.NET_BILLING_HOURLY
         if self.metering is None and self.export_price is not None:
             return tariff.metering if tariff.metering and tariff.metering.sells else Metering.NET_BILLING
         return self.metering or tariff.metering or Metering.KWH_CREDIT

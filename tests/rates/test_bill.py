@@ -660,3 +660,21 @@ def test_tariff_and_readings_are_not_changed_by_use() -> None:
     assert json.dumps(given) == before
     assert priced == kept
     assert np.array_equal(used.kwh, untouched)
+
+
+@pytest.mark.parametrize(
+    ("rule", "asked", "holds"),
+    [
+        ("Net Metering", Terms(), Metering.KWH_CREDIT),
+        (None, Terms(), Metering.KWH_CREDIT),
+        ("Buy All Sell All", Terms(Metering.NET_BILLING), Metering.NET_BILLING),
+        ("Net Billing Hourly", Terms(Metering.NET_BILLING), Metering.NET_BILLING_HOURLY),
+        ("Net Billing Hourly", Terms(Metering.DOLLAR_CREDIT), Metering.DOLLAR_CREDIT),
+        ("Net Metering", Terms(export_price=Decimal("0.05")), Metering.NET_BILLING),
+        ("Buy All Sell All", Terms(export_price=Decimal("0.05")), Metering.BUY_ALL_SELL_ALL),
+    ],
+)
+def test_what_is_asked_goes_before_what_the_record_says(
+    rule: str | None, asked: Terms, holds: Metering
+) -> None:
+    assert asked.of(tariff.read(record(dgrules=rule))) is holds
