@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Any, cast
 
 from lxml import etree
 
@@ -51,7 +52,8 @@ def needs_its_type(block: Element) -> bool:
 
 def set_aside(block: Element) -> bytes:
     """The block as XML to be read later. Its lines stay where they are, so that an error names the right one."""
-    above = b"\n" * ((block.sourceline or 1) - 1)
+    line: Any = block.sourceline
+    above = b"\n" * ((line or 1) - 1)
     return above + etree.tostring(block, with_tail=False)
 
 
@@ -69,16 +71,25 @@ def unknown_in(block: Element) -> list[str]:
 def _divide_milliseconds(block: Element) -> bool:
     """Turn the block's times into seconds, if that is what is wrong with them."""
     found = False
-    for period in _PERIODS(block):
-        start = period.find(f"{{{ESPI}}}start")
-        if start is None or not _WHOLE.fullmatch(start.text or "") or int(start.text) < LATEST:
+    for period in cast(list[Element], _PERIODS(block)):
+        start, duration = (_leaf(period, name) for name in ("start", "duration"))
+        if start is None or _number(start) < LATEST:
             continue
         found = True
-        start.text = str(int(start.text) // 1000)
-        duration = period.find(f"{{{ESPI}}}duration")
-        if duration is not None and _WHOLE.fullmatch(duration.text or ""):
-            duration.text = str(_seconds(int(duration.text)))
+        start.text = str(_number(start) // 1000)
+        if duration is not None and _number(duration):
+            duration.text = str(_seconds(_number(duration)))
     return found
+
+
+def _leaf(period: Element, name: str) -> Element | None:
+    return period.find(f"{{{ESPI}}}{name}")
+
+
+def _number(leaf: Element) -> int:
+    """The element's whole number, 0 where it holds none."""
+    text = leaf.text or ""
+    return int(text) if _WHOLE.fullmatch(text) else 0
 
 
 def _seconds(duration: int) -> int:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -157,20 +158,20 @@ class _Run:
         sizes = [file.stat().st_size if file.is_file() else 0 for file in files]
         behind = 0
         for file, size in zip(files, sizes, strict=True):
-            self._read_file(
-                spool, file, lambda done, at=behind, size=size: self._tell_reading(at, done, size, sizes)
-            )
+            self._read_file(spool, file, partial(self._tell_reading, behind, size, sum(sizes)))
             behind += size
-            self._tell_reading(behind, 0, 0, sizes)
+            self._tell_reading(behind, 0, sum(sizes), 0)
 
-    def _tell_reading(self, behind: int, done: int, size: int, sizes: Sequence[int]) -> None:
-        self._progress(Progress("reading", behind + min(done, size), sum(sizes)))
+    def _tell_reading(self, behind: int, size: int, total: int, done: int) -> None:
+        # An unpacked file is longer than it was on disk.
+        self._progress(Progress("reading", behind + min(done, size), total))
 
     def _read_file(self, spool: Spool, file: Path, progress: Callable[[int], None]) -> None:
         try:
             self._report.absorb(self._source(spool, file).read(file, str(file), progress))
         except safe.DocumentError as error:
-            self._report.error(str(file), error.line, f"{error} Nothing of this file was taken in.")
+            words = str(error).removeprefix(f"Line {error.line}: ")
+            self._report.error(str(file), error.line, f"{words} Nothing of this file was taken in.")
         except EspiError as error:
             self._report.error(str(file), None, f"{error} Nothing of this file was taken in.")
         except OSError as error:

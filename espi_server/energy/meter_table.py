@@ -90,6 +90,15 @@ class _Series:
     cost: list[int | None] = field(default_factory=list)
     last: int | None = None
 
+    def add(self, start: int, duration: int, value: int, quality: int | None, cost: int | None) -> None:
+        """One more reading."""
+        self.start.append(start)
+        self.duration.append(duration)
+        self.value.append(value)
+        self.quality.append(quality)
+        self.cost.append(cost)
+        self.last = start
+
 
 class MeterTable:
     """Takes the rows of one file of readings into the spool."""
@@ -124,12 +133,7 @@ class MeterTable:
         value = _scaled(cells["value"], unit.factor.scaleb(-_POWER), "value")
         cost = _scaled(cells["cost"], Decimal(100_000), "cost") if cells["cost"] else None
         quality = self._quality(cells["quality"]) if cells["quality"] else None
-        for column, cell in (
-            (series.start, start), (series.duration, duration), (series.value, value), (series.quality, quality),
-            (series.cost, cost),
-        ):  # fmt: skip
-            column.append(cell)  # type: ignore[arg-type]
-        series.last = start
+        series.add(start, duration, value, quality, cost)
         self._gathered += 1
         if self._gathered >= _GATHERED:
             self.finish()

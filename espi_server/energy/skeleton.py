@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from espi_server.espi.content import ESPI
 from espi_server.espi.errors import EspiError
@@ -92,7 +93,7 @@ class Skeleton:
         cells: list[bytes | None] = []
         for mark in marks:
             cells += [*([None] if cells else []), *self._claimed(int(mark or ""))]
-        columns = {name: _numbers(cells[place::_STEP]) for place, name in enumerate(_COLUMNS)}
+        columns: dict[str, Any] = {name: _numbers(cells[place::_STEP]) for place, name in enumerate(_COLUMNS)}
         start, duration = columns.pop("start"), columns.pop("duration")
         try:
             return Readings.of(start or [], duration or [], **columns, notes=notes)
@@ -159,9 +160,9 @@ class Skeleton:
         return b'<%bIntervalReading %b="%d"/>' % (self._prefix or b"", self._mark.encode(), self._count)
 
 
-def _numbers(cells: list[bytes | None]) -> list[int | None] | None:
+def _numbers(cells: list[Any]) -> Sequence[int | None] | None:
     try:
-        return list(map(int, cells))  # type: ignore[arg-type]
+        return list(map(int, cells))
     except TypeError:
         numbers = [None if cell is None else int(cell) for cell in cells]
         return numbers if any(number is not None for number in numbers) else None

@@ -20,6 +20,7 @@ from espi_server import clock
 from espi_server.accounts.models import Customer
 from espi_server.db import NIL
 from espi_server.energy import changes
+from espi_server.energy.entries import names
 from espi_server.energy.models import Kind, Resource, UsagePoint
 
 Outcome = Literal["created", "changed", "unchanged"]
@@ -118,7 +119,7 @@ class Shelf:
         return {
             "related": [[int(kind), None if id is None else str(id)] for kind, id in item.related],
             "shape": shape(item.related),
-            "names": " ".join(item.content),
+            "names": " ".join(names(item.content)),
             "up_id": item.up_id, "reference_id": item.reference_id, "starts_at": item.starts_at,
             "duration": item.duration, "content": dict(item.content), "aside": item.aside, "xml": item.xml,
             "source_self": item.source_self, "customer_id": self._keys["customer_id"],
@@ -181,7 +182,7 @@ def add_if_new(session: Session, table: Any, values: Mapping[str, Any]) -> bool:
 
 def locked_usage_point(
     session: Session, utility_id: uuid.UUID, id: uuid.UUID, source_id: str
-) -> tuple[Row[Any], bool]:
+) -> tuple[Any, bool]:
     """The usage point's row, made where it is new, locked for this transaction; and whether it is new.
 
     SQLite's writing door is a lock already. On PostgreSQL the lock leaves room for foreign keys that point here.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from sqlalchemy import select
@@ -76,7 +76,7 @@ class UsageUnit:
         service = self._service(shelf)
         summaries: dict[uuid.UUID, Item] = {}
         for entry in self._of(Kind.UsageSummary, Kind.ElectricPowerQualitySummary):
-            self._attempt(entry, lambda entry=entry: self._summarise(summaries, entry, service))
+            self._attempt(entry, partial(self._summarise, summaries, entry, service))
         for item in summaries.values():
             self._put(shelf, item)
         self._put_usage_point(shelf)
@@ -96,7 +96,7 @@ class UsageUnit:
         holders = {row.id: records.last_of(row.source_self) for row in self._stored.values()}
         # In order of their links, so that the order of entries in a file does not choose ids.
         for entry in sorted(self._of(Kind.MeterReading), key=lambda entry: (entry.self, entry.seq)):
-            self._attempt(entry, lambda entry=entry: self._put_meter_reading(shelf, entry, holders))
+            self._attempt(entry, partial(self._put_meter_reading, shelf, entry, holders))
 
     def _put_meter_reading(self, shelf: Shelf, entry: Spooled, holders: dict[uuid.UUID, str]) -> None:
         known = self._meter_readings.get(entry.self) if entry.self else None
@@ -123,7 +123,7 @@ class UsageUnit:
         entry: Spooled | None,
     ) -> Item:
         return Item(
-            Kind.MeterReading, id, content, xml, self._published(entry and entry.published),
+            Kind.MeterReading, id, content, xml, self._published(entry.published if entry else None),
             related=((Kind.IntervalBlock, None), (Kind.ReadingType, reading_type)), reference_id=reading_type,
             source_self=entry.source_self if entry else None, aside=entry.aside if entry else None,
         )  # fmt: skip
@@ -326,7 +326,7 @@ class UsageUnit:
         self._put(
             shelf,
             Item(
-                Kind.UsagePoint, self._id, content, xml, self._published(entry and entry.published),
+                Kind.UsagePoint, self._id, content, xml, self._published(entry.published if entry else None),
                 related=(*related, (Kind.LocalTimeParameters, parameters)), reference_id=parameters,
                 source_self=entry.source_self if entry else stored.source_self if stored else None,
                 aside=entry.aside if entry else stored.aside if stored else None,
@@ -376,7 +376,8 @@ class UsageUnit:
         """File and line of the entry, or of the first thing that made this unit."""
         if entry:
             return self._spool.file_name(entry.file), entry.line
-        first = next(iter([*self._entries, *self._spool.series_of(self._unit)]), None)
+        everything: list[Spooled | Series] = [*self._entries, *self._spool.series_of(self._unit)]
+        first = next(iter(everything), None)
         return (self._spool.file_name(first.file), first.line) if first else ("", None)
 
     def _say(self, entry: Spooled | Series, words: str) -> None:

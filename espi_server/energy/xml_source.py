@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import replace
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from lxml import etree
 
@@ -77,7 +77,7 @@ class XmlSource:
         self._report, self._skeleton = Report(files=1), skeleton
         self._meter_reading_before = None
         try:
-            entries = safe.iterate(skeleton or document, _OUTERMOST, self._limits)
+            entries = safe.iterate(cast(BinaryIO, skeleton or document), _OUTERMOST, self._limits)
             for element in entries:
                 self._line = entries.line
                 self._entry(element)

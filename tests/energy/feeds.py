@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 ZONE = ZoneInfo("America/Los_Angeles")
@@ -166,13 +167,13 @@ class Household:
         )
         return entry("UsageSummary", self.here, id, inside, self.published, (self.here,))
 
-    def write(self, path: Path, **form: object) -> Path:
+    def write(self, path: Path, **form: Any) -> Path:
         """The feed of all entries as a file."""
         return write(path, self.entries(), **form)
 
-    def but(self, **changes: object) -> Household:
+    def but(self, **changes: Any) -> Household:
         """The same household, other in this."""
-        return replace(self, **changes)  # type: ignore[arg-type]
+        return replace(self, **changes)
 
 
 def entry(
@@ -222,8 +223,8 @@ def feed(
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}'.encode()
 
 
-def write(path: Path, entries: Iterable[str], *, zipped: bool = False, **form: object) -> Path:
+def write(path: Path, entries: Iterable[str], *, zipped: bool = False, **form: Any) -> Path:
     """A feed of entries as a file, gzipped or not."""
-    data = feed(entries, **form)  # type: ignore[arg-type]
+    data = feed(entries, **form)
     path.write_bytes(gzip.compress(data) if zipped else data)
     return path

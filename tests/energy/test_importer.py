@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -381,9 +382,9 @@ def test_any_order_and_any_split_of_the_entries_gives_the_same_store(
     assert _but_selves(stored.state(north)) == _but_selves(expected)
 
 
-def _but_selves(state: dict[str, object]) -> dict[str, object]:
+def _but_selves(state: dict[str, Any]) -> dict[str, Any]:
     """The time parameters are shared, and their first source is whichever came first."""
-    for row in state["resource"]:  # type: ignore[attr-defined]
+    for row in state["resource"]:
         if row["kind"] in (Kind.LocalTimeParameters, Kind.ReadingType):
             row["source_self"] = None
     return state
