@@ -15,6 +15,7 @@ from espi_server.espi import atom, safe
 from espi_server.espi.codes import FlowDirectionKind
 from espi_server.espi.content import CUSTOMER, ESPI
 from espi_server.espi.scope import Scope
+from espi_server.espi.tables import DataClass
 from tests.conftest import ROOT
 from tests.demo.prepared import DAYS, END
 
@@ -234,3 +235,8 @@ def test_chance_is_even_and_the_same_for_the_same_key():
 
     assert (drawn == chance(7, keys)).all()
     assert 0.48 < drawn.mean() < 0.52
+
+
+def test_the_first_household_s_feed_stays_within_the_published_schema():
+    assert DataClass.RIN not in Scope.parse(households.named("single").scope).classes
+    assert DataClass.RIN in Scope.parse(households.named("unbundled").scope).classes
