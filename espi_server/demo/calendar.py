@@ -119,4 +119,4 @@ def chance(seed: int, keys: Any) -> Real:
 def normal(seed: int, keys: Any) -> Real:
     """A number around 0 with spread 1 for each key, always the same for the same seed and key."""
     radius = np.sqrt(-2 * np.log(1 - chance(seed, keys)))
-    return radius * np.cos(2 * np.pi * chance(seed + 1, keys))
+    return np.asarray(radius * np.cos(2 * np.pi * chance(seed + 1, keys)))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -118,7 +119,7 @@ class _Meter:
 
     def _delivered(self, since: int) -> Readings:
         plain = self._plain(self.delivered, since)
-        columns = {}
+        columns: dict[str, Any] = {}
         if self.service.step == QUARTER and self.rate.periods:
             rows = self.whole.start >= since
             columns["tou"] = self.code[rows]
@@ -180,7 +181,9 @@ def _patchy(readings: Readings, whole: Span, since: int) -> Readings:
     quality[by_hour < 0.02] = INTERPOLATED
     quality[by_day < 0.05] = ESTIMATED
     here = (by_day >= 0.012) & (by_hour >= 0.008)
-    columns = {name: cells for name, cells in readings.columns() if name not in ("start", "duration")}
+    columns: dict[str, Any] = {
+        name: cells for name, cells in readings.columns() if name not in ("start", "duration")
+    }
     return Readings.of(readings.start, readings.duration, **columns, quality=quality)[here]
 
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from sqlalchemy import Select, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
 from espi_server.access.models import Application, Authorization
@@ -79,13 +79,13 @@ Counts = Mapping[uuid.UUID, int]
 def _counts(session: Session) -> tuple[Counts, Counts, Counts]:
     """Usage points, readings and bills by customer."""
     of_customer = UsagePoint.customer_id
-    points: Select[Any] = select(of_customer, func.count()).group_by(of_customer)
+    points = select(of_customer, func.count()).group_by(of_customer)
     readings = select(of_customer, func.sum(IntervalBlock.count)).join(
         IntervalBlock, IntervalBlock.usage_point_id == UsagePoint.id
     )
     bills = select(of_customer, func.count()).join(Resource, Resource.usage_point_id == UsagePoint.id)
     bills = bills.where(Resource.kind == int(Kind.UsageSummary))
-    queries = (points, readings.group_by(of_customer), bills.group_by(of_customer))
+    queries: tuple[Any, ...] = (points, readings.group_by(of_customer), bills.group_by(of_customer))
     first, second, third = ({row[0]: int(row[1]) for row in session.execute(each)} for each in queries)
     return first, second, third
 

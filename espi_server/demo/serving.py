@@ -26,7 +26,7 @@ class PortTaken(Problem):
     exit_code = 6
 
 
-class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+class Server(BaseApplication):
     """gunicorn with these settings, deaf to its own configuration files and variables."""
 
     def __init__(self, settings: Settings, port: int, command: str, greet: Callable[[], None]) -> None:

@@ -47,7 +47,7 @@ class Rate:
         """The price of each quarter hour's energy, for a rate that depends on the time."""
         summer = np.isin(span.month, SUMMER)
         table = np.array([[self.periods[season, period] for period in PERIODS] for season in (False, True)])
-        return table[summer.astype(int), self.period(span) - 1].astype(float)
+        return np.asarray(table[summer.astype(int), self.period(span) - 1], dtype=float)
 
 
 def _tou(winter: tuple[int, int], summer: tuple[int, int]) -> dict[tuple[bool, int], int]:

@@ -92,9 +92,9 @@ def utility(code: str) -> Response:
 @blueprint.record_once
 def prepare(state: BlueprintSetupState) -> None:
     """Words pass through `_()` already, so that translations only have to be given."""
-    environment = state.app.jinja_env
+    environment: Any = state.app.jinja_env
     environment.add_extension("jinja2.ext.i18n")
-    environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined]  # the extension's own
+    environment.install_null_translations(newstyle=True)
     state.app.after_request(_settle_static)
 
 
