@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import uuid
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import numpy as np
+
 from espi_server.energy.find import Opening
 from espi_server.energy.models import Kind
 from espi_server.espi.query import Query
+from espi_server.espi.readings import starts_around
 from espi_server.espi.rights import Rights
 
 
@@ -76,10 +80,19 @@ class Asking:
     def window(self) -> dict[str, Any]:
         """The query's limits on interval blocks."""
         query = self.query
+        after, before = query.ends_after, query.starts_before
         return {
-            "after": query.ends_after,
-            "before": query.starts_before,
+            "after": after,
+            "before": before,
+            "year_of_after": None if after is None else self._years(after)[0],
+            "year_after_before": None if before is None else self._years(before)[1],
             "updated_min": query.updated_min,
             "updated_max": query.updated_max,
             "meter_reading": self.meter_reading,
         }
+
+    def _years(self, moment: int) -> tuple[int, int]:
+        """Where the local year of a moment begins, and where the next one does."""
+        starts = starts_around(np.array([moment]), self.zone, "year").tolist()
+        place = bisect_right(starts, moment)
+        return starts[place - 1], starts[place]

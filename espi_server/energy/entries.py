@@ -7,7 +7,7 @@ its links alone; that is how a feed knows its length without rendering.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -20,6 +20,9 @@ from espi_server.espi.rights import Rights
 
 Shape = tuple[tuple[int, bool], ...]
 """The related links of an entry: each a kind, and whether it is the collection below it."""
+
+PUT_ASIDE = frozenset({"extension", "batchItemInfo"})
+"""What stands in no data class: it goes only with a resource that may be seen whole."""
 
 _ID = "00000000-0000-0000-0000-000000000000"
 _STAMP = len(atom.entry_tail(published=0, updated=0))
@@ -91,10 +94,25 @@ def block_tail(published: int, updated: int) -> bytes:
 def visible(kind: int, content: Any, xml: bytes, rights: Rights) -> bytes:
     """A resource's content as these rights allow it: the stored bytes where nothing is withheld."""
     elements = rights.elements(Kind(kind).name)
-    if elements is None or shown_whole(elements, list(loaded(content))):
+    plain = loaded(content)
+    if shown_whole(elements, names(plain)):
         return xml
-    declared = KINDS[Kind(kind).name]
-    return declared.from_json(loaded(content)).only(elements).write()
+    assert elements is not None  # noqa: S101 - else it would be shown whole
+    return KINDS[Kind(kind).name].from_json(plain).only(elements).write()
+
+
+def names(content: Mapping[str, Any]) -> list[str]:
+    """The child elements of a content. What a source put aside counts however deep it stands: see `tables`."""
+    return [*content, *sorted({each for each in _below(content.values()) if each in PUT_ASIDE})]
+
+
+def _below(values: Iterable[Any]) -> Iterator[str]:
+    for value in values:
+        if isinstance(value, list):
+            yield from _below(value)
+        elif isinstance(value, Mapping):
+            yield from value
+            yield from _below(value.values())
 
 
 def shown_whole(elements: frozenset[str] | None, names: Sequence[str]) -> bool:

@@ -14,7 +14,8 @@ from __future__ import annotations
 import uuid
 from collections import Counter, defaultdict
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import groupby, islice
+from operator import itemgetter
 from tempfile import SpooledTemporaryFile
 
 from espi_server.db import NIL, Database, loaded, text_id
@@ -164,10 +165,13 @@ class Feed:
         """Usage points that share a page: one alone where it has more rows than a page."""
         group: list[Point] = []
         rows = 0
+        # Two subscriptions may open the same usage point, and a page has its rows once for each.
+        apart = len({point.id for point in self.measured.points}) < len(self.measured.points)
         for point in self.measured.points:
             if not point.chosen:
                 continue
-            if group and (rows + point.rows > PAGE or len(group) == GROUP):
+            is_foreign = apart and bool(group) and group[0].subscription != point.subscription
+            if is_foreign or (group and (rows + point.rows > PAGE or len(group) == GROUP)):
                 yield group
                 group, rows = [], 0
             group.append(point)
@@ -177,13 +181,13 @@ class Feed:
 
     def _group_entries(self, group: Sequence[Point]) -> Iterator[Entry]:
         resources = self._resources(group)
-        blocks = self._block_rows(group)
+        blocks = groupby(self._block_rows(group), key=itemgetter(0))
         waiting = next(blocks, None)
         for point in group:
             small = resources[point.key]
             yield from self._small_entries(point, (row for row in small if row.kind < Kind.IntervalBlock))
-            while waiting is not None and waiting[0] == point.key:
-                yield from self._block_entries(point, waiting[1])
+            if waiting is not None and waiting[0] == point.key:
+                yield from self._block_entries(point, (row for _, row in waiting[1]))
                 waiting = next(blocks, None)
             yield from self._small_entries(point, (row for row in small if row.kind > Kind.IntervalBlock))
 
@@ -200,14 +204,14 @@ class Feed:
                 ),
             )  # fmt: skip
 
-    def _block_entries(self, point: Point, row: Row) -> Iterator[Entry]:
-        heads = self._writer.block_heads(
-            self._asking.at(point.subscription), point.id, str(row.meter_reading)
-        )
+    def _block_entries(self, point: Point, rows: Iterable[Row]) -> Iterator[Entry]:
+        at = self._asking.at(point.subscription)
         cutter = Cutter(point.rights, self._asking.query, self._asking.zone, self.measured.rendered)
-        for block in cutter.blocks(row):
-            head = block.id.encode().join(heads) + block_opening(block.start, block.duration)
-            yield (head, *block.segments, block_tail(block.published, block.updated))
+        for together in cutter.together(rows):
+            heads = self._writer.block_heads(at, point.id, str(together[0].meter_reading))
+            for block in cutter.blocks(*together):
+                head = block.id.encode().join(heads) + block_opening(block.start, block.duration)
+                yield (head, *block.segments, block_tail(block.published, block.updated))
 
     # --- pages ----------------------------------------------------------------------------------------
 
@@ -231,6 +235,7 @@ class Feed:
 
     def _block_rows(self, group: Sequence[Point]) -> Iterator[tuple[tuple[str, str], Row]]:
         """The block rows of a group, a page at a time; as many as were measured, else `FeedChanged`."""
+        group = [point for point in group if point.rows]
         expected = sum(point.rows for point in group)
         points = {point.key: point for point in group}
         after, starts = NIL, _FIRST
@@ -247,9 +252,12 @@ class Feed:
     def _page(
         self, group: Sequence[Point], after: uuid.UUID, starts: int
     ) -> Iterator[tuple[tuple[str, str], int, Row]]:
+        subscriptions = {point.subscription for point in group}
+        only = uuid.UUID(subscriptions.pop()) if len(subscriptions) == 1 else None
         with self._database.driver() as driver:
             rows = self._statements.page_blocks.rows(
                 driver,
+                subscription=only,
                 usage_points=_ids(group),
                 meter_reading_after=after,
                 starts_after=starts,

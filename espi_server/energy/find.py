@@ -153,13 +153,27 @@ def _frames(members: Select[Any]) -> Select[Any]:
     )
 
 
+def _promises(member: Any) -> Any:
+    """Does the member's scope promise that readings are no finer than so many seconds?"""
+    return member.scope.contains("IntervalDuration=")
+
+
 def _asked_for(member: Any) -> Any:
     """Rows with at least one reading inside the window and the consented history, as far as a row can tell."""
-    return and_(
+    inside = and_(
         _unless("after", IntervalBlock.ends_at >= _number("after")),
         _unless("before", IntervalBlock.first_at < _number("before")),
         _unless("updated_min", IntervalBlock.updated >= _number("updated_min")),
-        or_(member.history_from.is_(None), IntervalBlock.ends_at > member.history_from),
+    )
+    # Sums need all of their readings, and they may be those of a local year.
+    around = and_(
+        _promises(member),
+        _unless("year_of_after", IntervalBlock.starts_at >= _number("year_of_after")),
+        _unless("year_after_before", IntervalBlock.starts_at < _number("year_after_before")),
+    )
+    return and_(
+        or_(inside, around),
+        or_(member.history_from.is_(None), IntervalBlock.ends_at >= member.history_from),
         or_(
             bindparam("meter_reading", type_=Uuid).is_(None),
             IntervalBlock.meter_reading_id == bindparam("meter_reading", type_=Uuid),
@@ -171,13 +185,19 @@ def _blocks(members: Select[Any]) -> Select[Any]:
     """What each block row will contribute; with its index where only a part of it is asked for."""
     member = _chunk(members).c
     clipped = IntervalBlock.first_at < member.history_from
+    is_selective = or_(
+        *(_number(name).is_not(None) for name in ("after", "before", "updated_min", "updated_max"))
+    )
+    summed = and_(_promises(member), is_selective)
     edge = or_(
         clipped,
+        summed,
         IntervalBlock.first_at < _number("after"),
         IntervalBlock.ends_at > _number("before"),
         _number("updated_min").is_not(None),
         _number("updated_max").is_not(None),
     )
+    to_render = or_(clipped, summed)
     return (
         select(
             member.subscription,
@@ -199,9 +219,9 @@ def _blocks(members: Select[Any]) -> Select[Any]:
             case((edge, IntervalBlock.day_index), else_=null()),
             case((edge, IntervalBlock.stamps), else_=null()),
             case((edge, IntervalBlock.body), else_=null()),
-            case((clipped, IntervalBlock.encoding), else_=null()),
-            case((clipped, IntervalBlock.packed), else_=null()),
-            case((clipped, IntervalBlock.extra), else_=null()),
+            case((to_render, IntervalBlock.encoding), else_=null()),
+            case((to_render, IntervalBlock.packed), else_=null()),
+            case((to_render, IntervalBlock.extra), else_=null()),
         )
         .select_from(member.subscription.table)
         .join(IntervalBlock, IntervalBlock.usage_point_id == member.usage_point_id)
@@ -216,10 +236,16 @@ def _blocks(members: Select[Any]) -> Select[Any]:
 
 
 def _contents(engine: Any) -> Any:
-    """Whole rows: the utility-wide ones named by `:ids`, and every one below `:usage_points`."""
+    """Whole rows: the utility-wide ones named by `:ids` or shared by all, and every one below `:usage_points`."""
     columns = resource_columns()
     shared = select(*columns).where(
-        Resource.usage_point_id == NIL, Resource.kind < Kind.UsagePoint, among(Resource.id, "ids", engine)
+        Resource.usage_point_id == NIL,
+        Resource.utility_id == bindparam("utility", type_=Uuid),
+        or_(
+            and_(Resource.kind < Kind.UsagePoint, among(Resource.id, "ids", engine)),
+            # What programme codes mean is the utility's own affair: no usage point links to it, and all share it.
+            and_(Resource.kind == Kind.ProgramIdMappings, _number("with_mappings") == 1),
+        ),
     )
     below = select(*columns).where(
         among(Resource.usage_point_id, "usage_points", engine),
@@ -267,6 +293,7 @@ def _page_blocks(members: Select[Any], engine: Any) -> Select[Any]:
     member = _group(members, engine).c
     rendered = or_(_number("rendered") == 1, IntervalBlock.first_at < member.history_from)
     after = tuple_(bindparam("meter_reading_after", type_=Uuid), _number("starts_after"))
+    only = bindparam("subscription", type_=Uuid)
     return (
         select(
             member.subscription,
@@ -289,6 +316,7 @@ def _page_blocks(members: Select[Any], engine: Any) -> Select[Any]:
         .join(UsagePoint, UsagePoint.id == member.usage_point_id)
         .join(IntervalBlock, IntervalBlock.usage_point_id == UsagePoint.id)
         .where(tuple_(IntervalBlock.meter_reading_id, IntervalBlock.starts_at) > after, _asked_for(member))
+        .where(or_(only.is_(None), member.subscription == only))
         .order_by(
             member.subscription,
             member.usage_point_id,

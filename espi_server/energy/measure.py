@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+import zlib
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import Any, NamedTuple
 
 from espi_server.db import NIL, loaded, text_id
 from espi_server.energy.asking import Asking
-from espi_server.energy.entries import Writer, shape_of, shown_whole, visible
+from espi_server.energy.entries import Writer, names, shape_of, shown_whole, visible
 from espi_server.energy.find import CHUNK, Statements
 from espi_server.energy.models import Kind
 from espi_server.energy.served import RENDER, Cutter, Row
@@ -128,7 +129,6 @@ class Measure:
         self._references: dict[str, uuid.UUID] = {}
         self._state = hashlib.sha256(f"{RENDER} {asking.href} {asking.query}".encode())
         self._measure_all()
-        self._measure_shared()
 
     @property
     def state(self) -> str:
@@ -148,14 +148,18 @@ class Measure:
                 "after_subscription": last[0], "after_usage_point": last[1], "most": CHUNK,
                 "only": self._asking.usage_point,
             }  # fmt: skip
-            found = self._measure_chunk(place)
+            found, filtered = self._measure_chunk(place)
+            self.points += found
             more = len(found) == CHUNK
             if more:
                 last = (uuid.UUID(found[-1].subscription), uuid.UUID(found[-1].id))
-            self.points += found
+            # The last look for what must be filtered fetches what all usage points share as well.
+            rows = self._contents([] if more else list(self._references.values()), filtered)
+            self._measure_filtered(filtered, rows)
+            self._measure_shared(rows)
 
-    def _measure_chunk(self, place: dict[str, Any]) -> list[Point]:
-        """The next usage points, measured."""
+    def _measure_chunk(self, place: dict[str, Any]) -> tuple[list[Point], list[Point]]:
+        """The next usage points, measured; and those of them that must be filtered to be measured in full."""
         asking = self._asking
         frames = [
             Frame(*row)
@@ -173,9 +177,7 @@ class Measure:
             points.append(point)
             if self._measure_point(point, rows, blocks.get(point.key, [])):
                 partial.append(point)
-        if partial:
-            self._measure_filtered(partial)
-        return points
+        return points, partial
 
     def _point(self, frame: Frame) -> Point:
         rights = self._asking.rights(frame.scope, frame.history_from)
@@ -221,9 +223,8 @@ class Measure:
         self.outsized |= frame.biggest + overhead > _LARGEST_LITERAL
         return False
 
-    def _measure_filtered(self, points: Sequence[Point]) -> None:
+    def _measure_filtered(self, points: Sequence[Point], rows: Sequence[Content]) -> None:
         """Measure by rendering: the resources of these usage points that must leave elements out."""
-        rows = self._contents([], [uuid.UUID(point.id) for point in points])
         by_point: dict[str, list[Content]] = defaultdict(list)
         for row in rows:
             by_point[text_id(row.usage_point)].append(row)
@@ -243,7 +244,7 @@ class Measure:
             point, row.kind, row.starts_at
         ):
             return False
-        return not shown_whole(point.rights.elements(Kind(row.kind).name), list(loaded(row.content)))
+        return not shown_whole(point.rights.elements(Kind(row.kind).name), names(loaded(row.content)))
 
     @staticmethod
     def consented(point: Point, kind: int, starts_at: int) -> bool:
@@ -256,8 +257,9 @@ class Measure:
         if not stored:
             return 0
         rights = point.rights
-        stored_as_is = all(rights_allow(rights, row.has_cost, row.finest) for row in stored)
-        self.rendered |= not stored_as_is
+        if not all(rights_allow(rights, row.has_cost, row.finest) for row in stored):
+            self.rendered = True
+            return self._count_rendered(point, stored)
         head, tail = self._writer.block_overhead(self._asking.at(point.subscription))
         cutter = Cutter(rights, self._asking.query, self._asking.zone)
         blocks = 0
@@ -271,7 +273,7 @@ class Measure:
                 self.length.segments(row.size, row.length)
                 blocks += count
                 continue
-            for block in cutter.blocks(_edge(row)) if stored_as_is else ():
+            for block in cutter.blocks(_edge(row)):
                 digits = len(str(block.start)) + len(str(block.duration))
                 _add(self.length, 2, head + tail + digits)
                 for segment in block.segments:
@@ -279,24 +281,42 @@ class Measure:
                 blocks += 1
         return blocks
 
-    def _measure_shared(self) -> None:
+    def _count_rendered(self, point: Point, stored: Sequence[Stored]) -> int:
+        """The number of blocks that will be rendered; what a row has in full counts as it is stored."""
+        self.updated = max(self.updated, *(row.updated for row in stored))
+        rights, asking = point.rights, self._asking
+        cuts = (row.cuts if rights.cut == "day" else row.months for row in stored if row.day_index is None)
+        # Only a promise makes other blocks than those stored, and its rows come with all that summing needs.
+        cutter = Cutter(rights, asking.query, asking.zone, rendering=rights.interval is not None)
+        edges = (_edge(row) for row in stored if row.day_index is not None)
+        return sum(cuts) + sum(1 for rows in cutter.together(edges) for _ in cutter.blocks(*rows))
+
+    def _measure_shared(self, rows: Sequence[Content]) -> None:
         """The utility-wide resources the feed leans on, each once, whatever their own times."""
-        if not self._references:
-            return
-        rights = self.points[0].rights
-        for row in self._contents(list(self._references.values()), []):
-            if not any(point.rights.sees(Kind(row.kind).name) for point in self.points):
+        for row in rows:
+            if row.kind >= Kind.UsagePoint or not self._is_seen(Kind(row.kind)):
                 continue
             self.shared.append(row)
-            overhead = self._writer.overhead("", row.kind, (), rights)
+            self.updated = max(self.updated, row.updated)
+            self._state.update(b"%s %d" % (text_id(row.id).encode(), zlib.crc32(row.xml)))
+            overhead = self._writer.overhead("", row.kind, (), self.points[0].rights)
             _add(self.length, 1, overhead + len(row.xml))
             self.entries += 1
 
-    def _contents(self, ids: Sequence[Any], points: Sequence[uuid.UUID]) -> list[Content]:
+    def _is_seen(self, kind: Kind) -> bool:
+        """Does any usage point in the feed open a utility-wide kind?"""
+        return any(point.chosen and point.rights.sees(kind.name) for point in self.points)
+
+    def _contents(self, ids: Sequence[Any], points: Sequence[Point]) -> list[Content]:
+        """Utility-wide resources by their ids, the code mappings beside them, and all below these usage points."""
+        if not ids and not points:
+            return []
         wanted = [each if isinstance(each, uuid.UUID) else uuid.UUID(each) for each in ids]
+        below = [uuid.UUID(point.id) for point in points]
         rows = self._statements.contents.rows(
-            self._driver, ids=wanted, usage_points=list(points), **self._asking.times
-        )
+            self._driver, ids=wanted, usage_points=below, with_mappings=1 if ids else 0,
+            utility=self._asking.who["utility"], **self._asking.times,
+        )  # fmt: skip
         return sorted((Content(*row) for row in rows), key=lambda row: (row.kind, text_id(row.id)))
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import struct
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from itertools import groupby
 from typing import Any
@@ -29,6 +30,10 @@ from espi_server.espi.stream import Segment
 RENDER = 1
 """Version of the stored XML: a row with another one is rendered anew by `espi-server render`."""
 
+LONGEST_MONTH = 31 * 86_400
+"""Seconds; a promise beyond it makes sums of local years, and rows hold local months."""
+
+END_OF_TIME = 2**62
 _STAMP = struct.Struct("<II")
 
 
@@ -104,14 +109,23 @@ class Cutter:
     zone: ZoneInfo
     rendering: bool = False
 
-    def blocks(self, row: Row) -> Iterator[Block]:
-        """The row's blocks that are asked for and may be seen, in order."""
+    def blocks(self, *rows: Row) -> Iterator[Block]:
+        """The blocks of rows that go together (see `together`) as far as they are asked for and may be seen."""
         if self.rendering:
-            yield from self._selected(self._rendered(row))
-        elif self.rights.cut == "day":
-            yield from self._selected(self._days(row))
-        else:
-            yield from self._selected(self._months(row))
+            yield from self._selected(self._rendered(rows))
+            return
+        cut = self._days if self.rights.cut == "day" else self._months
+        for row in rows:
+            yield from self._selected(cut(row))
+
+    def together(self, rows: Iterable[Row]) -> Iterator[tuple[Row, ...]]:
+        """The rows of one meter reading, as they are served: one by one, but a year's where years are summed."""
+        if self.rights.interval is None or self.rights.interval <= LONGEST_MONTH:
+            return ((row,) for row in rows)
+        return (tuple(year) for _, year in groupby(rows, key=self._year))
+
+    def _year(self, row: Row) -> tuple[uuid.UUID, int]:
+        return row.meter_reading, datetime.fromtimestamp(row.starts_at, self.zone).year
 
     def _selected(self, blocks: Iterator[Block]) -> Iterator[Block]:
         query = self.query
@@ -186,38 +200,39 @@ class Cutter:
 
     # --- rendered for this reader ---------------------------------------------------------------------
 
-    def _rendered(self, row: Row) -> Iterator[Block]:
-        readings = self._allowed(row)
+    def _rendered(self, rows: Sequence[Row]) -> Iterator[Block]:
+        seen = self._seen(rows)
+        readings = self._coarsened(seen, rows[0].is_delta)
         by: columns.By = "day" if self.rights.cut == "day" else "month"
-        for local_start, place in columns.cut(readings, self.zone, by):
+        cuts = columns.cut(readings, self.zone, by)
+        bounds = [*(start for start, _ in cuts), END_OF_TIME]
+        times = self._times(rows, seen)
+        for (local_start, place), end in zip(cuts, bounds[1:], strict=True):
             part = readings[place]
             start, duration = part.interval
-            id = identity.block_id(row.meter_reading, by, local_start)
-            yield Block(id, start, duration, *self._times(row, local_start, by), (Segment.of(render(part)),))
+            id = identity.block_id(rows[0].meter_reading, by, local_start)
+            inside = [each for day, each in times if local_start <= day < end]
+            published, updated = min(each[0] for each in inside), max(each[1] for each in inside)
+            yield Block(id, start, duration, published, updated, (Segment.of(render(part)),))
 
-    def _times(self, row: Row, local_start: int, by: columns.By) -> tuple[int, int]:
-        """Published and updated of a rendered block: its day's, or the row's."""
-        if by == "day":
-            for day, times in zip(row.stored.days, row.times, strict=True):
-                if day.day == local_start:
-                    return times[0], times[1]
-        return row.published, row.updated
+    def _times(self, rows: Sequence[Row], seen: Readings) -> list[tuple[int, tuple[int, ...]]]:
+        """Published and updated of each local day of which something may be seen."""
+        days = {day for day, _ in columns.cut(seen, self.zone, "day")}
+        stamped = (pair for row in rows for pair in zip(row.stored.days, row.times, strict=True))
+        return [(day.day, times) for day, times in stamped if day.day in days]
 
-    def _allowed(self, row: Row) -> Readings:
-        """The row's readings as the rights allow them: from the consented history on, no finer than granted."""
-        readings, rights = row.readings, self.rights
-        if rights.history_from is not None:
-            readings = readings[readings.start >= rights.history_from]
-        if not rights.reading_cost:
-            readings = readings.without_cost()
-        if rights.interval is None or not len(readings):
+    def _seen(self, rows: Sequence[Row]) -> Readings:
+        """The rows' readings from the consented history on, with their cost where it may be seen."""
+        readings, since = columns.joined([row.readings for row in rows]), self.rights.history_from
+        if since is not None:
+            readings = readings[readings.start >= since]
+        return readings if self.rights.reading_cost else readings.without_cost()
+
+    def _coarsened(self, readings: Readings, is_delta: bool) -> Readings:
+        """No finer than granted."""
+        promise = self.rights.interval
+        if promise is None:
             return readings
-        if row.is_delta:
-            return columns.summed(readings, rights.interval, self.zone)
         # What is no delta cannot be added; the first of each step is what such a meter would have said.
-        return _thinned(readings, rights.interval)
-
-
-def _thinned(readings: Readings, seconds: int) -> Readings:
-    steps = readings.start // seconds
-    return readings[np.flatnonzero(np.diff(steps, prepend=steps[0] - 1))]
+        coarser = columns.summed if is_delta else columns.thinned
+        return coarser(readings, promise, self.zone)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import Select, bindparam, or_, select
@@ -104,16 +106,23 @@ class Finder:
     ) -> Found | None:
         wanted = str(id)
         rows = self._statements.rows.rows(driver, only=point, reading=reading, **self._asking.who)
-        for subscription, usage_point, scope, history_from, has_cost, finest, meter_reading, *rest in rows:
-            row = Row(uuid.UUID(text_id(meter_reading)), *rest)
+        for (subscription, usage_point, scope, history_from), group in groupby(rows, key=itemgetter(0, 1, 2, 3)):
             rights = self._asking.rights(scope, history_from)
-            # What a query selects of a collection does not make one of its entries come and go.
-            cutter = Cutter(rights, Query(), self._asking.zone, not rights_allow(rights, has_cost, finest))
-            for block in cutter.blocks(row):
+            for block, meter_reading in self._blocks(rights, [row[4:] for row in group]):
                 if block.id == wanted:
                     at = self._asking.at(text_id(subscription))
-                    return self._block_document(block, at, text_id(usage_point), str(row.meter_reading))
+                    return self._block_document(block, at, text_id(usage_point), str(meter_reading))
         return None
+
+    def _blocks(self, rights: Rights, rows: Sequence[tuple[Any, ...]]) -> Iterator[tuple[Block, uuid.UUID]]:
+        """All blocks of one usage point's rows, each with its meter reading."""
+        allowed = all(rights_allow(rights, has_cost, finest) for has_cost, finest, *_ in rows)
+        # What a query selects of a collection does not make one of its entries come and go.
+        cutter = Cutter(rights, Query(), self._asking.zone, not allowed)
+        made = (Row(uuid.UUID(text_id(meter_reading)), *rest) for _, _, meter_reading, *rest in rows)
+        for together in cutter.together(made):
+            for block in cutter.blocks(*together):
+                yield block, together[0].meter_reading
 
     def _block_document(self, block: Block, at: str, point: str, reading: str) -> Found:
         head = block.id.encode().join(self._writer.block_heads(at, point, reading))

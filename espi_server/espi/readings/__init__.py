@@ -9,7 +9,7 @@ from espi_server.espi.readings.merging import Merged, merge
 from espi_server.espi.readings.packing import ENCODING, DamagedReadings, pack, unpack
 from espi_server.espi.readings.reading import read
 from espi_server.espi.readings.rendering import Renderer, render
-from espi_server.espi.readings.summing import summed
+from espi_server.espi.readings.summing import summed, thinned
 
 __all__ = [
     "ENCODING",
@@ -31,5 +31,6 @@ __all__ = [
     "render",
     "starts_around",
     "summed",
+    "thinned",
     "unpack",
 ]

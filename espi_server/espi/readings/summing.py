@@ -4,7 +4,7 @@ from datetime import tzinfo
 
 import numpy as np
 
-from espi_server.espi.readings.columns import MISSING, MIXED_QUALITY, Column, Mask, Readings
+from espi_server.espi.readings.columns import MISSING, MIXED_QUALITY, RANGES, Column, Mask, Readings
 from espi_server.espi.readings.cuts import By, starts_around
 
 DAY = 86_400
@@ -18,10 +18,10 @@ def summed(readings: Readings, seconds: int, zone: tzinfo) -> Readings:
     and that whole readings fill, and what a day of 23 or 25 hours leaves over belongs to its last step; up to a
     month it is the local month, beyond that the local year. A sum's interval is its whole step. Its quality is that
     of its readings, 13 (mixed) if they differ, 10 (questionable) if they do not fill the step or one has no value.
-    Cost is summed where every reading has one; tou, tier and cpp stay where all agree. Only delta data may be
-    summed: the caller knows.
+    Cost is summed where every reading has one; tou, tier and cpp stay where all agree. A sum that ESPI's Int48 does
+    not hold is left out. Only delta data may be summed: the caller knows.
     """
-    if not len(readings) or (readings.duration >= _shortest(seconds)).all():
+    if _is_coarse(readings, seconds):
         return readings
     begin, end = _steps(readings, seconds, zone)
     firsts = np.flatnonzero(np.diff(begin, prepend=begin[0] - 1))
@@ -37,6 +37,18 @@ def summed(readings: Readings, seconds: int, zone: tzinfo) -> Readings:
         tier=_where_agreed(readings.tier, firsts),
         cpp=_where_agreed(readings.cpp, firsts),
     )
+
+
+def thinned(readings: Readings, seconds: int, zone: tzinfo) -> Readings:
+    """The first reading of each step that `summed` would have made, for what cannot be added up."""
+    if _is_coarse(readings, seconds):
+        return readings
+    begin, _ = _steps(readings, seconds, zone)
+    return readings[np.flatnonzero(np.diff(begin, prepend=begin[0] - 1))]
+
+
+def _is_coarse(readings: Readings, seconds: int) -> bool:
+    return not len(readings) or bool((readings.duration >= _shortest(seconds)).all())
 
 
 def _shortest(seconds: int) -> int:
@@ -73,15 +85,21 @@ def _sums(cells: Column | None, firsts: Column) -> Column | None:
     if cells is None:
         return None
     there = cells != MISSING
-    sums = np.add.reduceat(np.where(there, cells, 0), firsts)
-    return np.where(np.logical_or.reduceat(there, firsts), sums, MISSING)
+    return np.where(np.logical_or.reduceat(there, firsts), _added(cells, firsts), MISSING)
 
 
 def _complete_sums(cells: Column | None, firsts: Column) -> Column | None:
     if cells is None:
         return None
     complete = np.logical_and.reduceat(cells != MISSING, firsts)
-    return np.where(complete, np.add.reduceat(np.where(cells == MISSING, 0, cells), firsts), MISSING)
+    return np.where(complete, _added(cells, firsts), MISSING)
+
+
+def _added(cells: Column, firsts: Column) -> Column:
+    """The sum of each step; MISSING where it is more than Int48 holds (an int64 might have run over by then)."""
+    known = np.where(cells == MISSING, 0, cells)
+    fits = np.abs(np.add.reduceat(known.astype(np.float64), firsts)) <= RANGES["value"][1]
+    return np.where(fits, np.add.reduceat(known, firsts), MISSING)
 
 
 def _where_agreed(cells: Column | None, firsts: Column) -> Column | None:
