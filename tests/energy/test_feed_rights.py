@@ -1,0 +1,392 @@
+"""Whatever a grant is, a reader gets all of it and not a byte more, however they ask.
+
+Every element of every resource holds a value of its own, so a leak shows in the bytes wherever it stands.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from lxml import etree
+
+from espi_server import clock
+from espi_server.access import grants, tokens
+from espi_server.access.applications import find_or_create
+from espi_server.accounts import utilities
+from espi_server.app import create_app
+from espi_server.db import Database
+from espi_server.energy.models import Kind
+from espi_server.energy.models import UsagePoint as PointRow
+from espi_server.espi.atom import moment
+from espi_server.settings import DEVELOPMENT_SECRET, Settings
+from tests.energy import stored
+from tests.energy.oracle import CLASSES, CUSTOMER_SIDE, USAGE_SIDE, Expected, Grant
+from tests.energy.reader import Answer, Reader, Served, canonical, cut, shelved, sown
+from tests.energy.worlds import DAY, HOUR, POINTS, PUBLISHED, ZONE, Planted, World
+
+EXAMPLES = int(os.environ.get("FEED_EXAMPLES", "12"))  # more for a longer look
+COMPANY = "Reader"
+BASE = "http://localhost"
+DATA_BLOCKS = sorted(set().union(*CLASSES.values()))
+EVERYBODY = tuple(point for points in POINTS.values() for point in points)
+
+
+class Laid:
+    """A world in a database: how its usage points and series are called there."""
+
+    def __init__(self, code: str, world: World, points: dict[str, str], series: dict[str, int]) -> None:
+        self.code, self.world, self.points, self.series = code, world, points, series
+
+    def __repr__(self) -> str:
+        return self.code
+
+
+class House:
+    """An installation with some worlds, each a utility of its own; all use the same source ids."""
+
+    def __init__(self, database: Database, worlds: list[Laid]) -> None:
+        self.database, self.worlds = database, worlds
+        now = Settings(mode="development", secret_key=DEVELOPMENT_SECRET, base_url=BASE)
+        self.app = create_app(now, database)
+
+
+def _lay(database: Database, seed: int, folder: Path) -> Laid:
+    world, code = World.of(seed), f"world{seed}"
+    with database.writing() as session:
+        utilities.add(session, code, name=code, timezone=ZONE.key)
+    report = stored.take(database, *world.write(folder), code=code)
+    assert (report.failed, report.repaired, report.unknown) == (0, 0, 0)
+    with database.reading() as session:
+        mine = utilities.find(session, code).id
+    points = {
+        row["source_id"]: str(row["id"])
+        for row in stored.every(database, PointRow)
+        if row["utility_id"] == mine
+    }
+    rows = [row for row in stored.resources(database) if row["utility_id"] == mine]
+    types = {row["id"]: row["content"].get("tou") for row in rows if row["kind"] == Kind.ReadingType}
+    series = {str(row["id"]): types[row["reference_id"]] for row in rows if row["kind"] == Kind.MeterReading}
+    return Laid(code, world, points, series)
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def house(
+    request: pytest.FixtureRequest, migrated_file: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[House]:
+    """Worlds in both databases, not the same ones."""
+    folder = tmp_path_factory.mktemp("worlds")
+    if request.param == "sqlite":
+        (folder / "worlds.sqlite").write_bytes(migrated_file.read_bytes())
+        yield from _house(f"sqlite:///{folder / 'worlds.sqlite'}", range(5), folder)
+        return
+    server, name = request.getfixturevalue("postgresql"), "w" + uuid.uuid4().hex
+    server.execute(f"CREATE DATABASE {name} TEMPLATE migrated")
+    yield from _house(server.url(name), range(6, 8), folder)
+    server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _house(url: str, seeds: range, folder: Path) -> Iterator[House]:
+    database = Database(url)
+    yield House(database, [_lay(database, seed, folder) for seed in seeds])
+    database.close()
+
+
+# What is drawn
+
+terms = st.frozensets(st.sampled_from([*CLASSES]), max_size=3)
+blocks = st.frozensets(st.sampled_from(DATA_BLOCKS), max_size=6) | st.just(frozenset(DATA_BLOCKS))
+spans = st.sampled_from(
+    [900, 1800, HOUR, 2 * HOUR, 5 * HOUR, 12 * HOUR, DAY, 7 * DAY, 30 * DAY, 31 * DAY, 90 * DAY]
+)
+
+
+@st.composite
+def grant_of(draw: st.DrawFn, world: World, *, readings: bool = False) -> Grant:
+    """Any grant that opens something."""
+    named, chosen = draw(terms), draw(blocks)
+    if readings:
+        chosen, named = chosen | {4}, named | {"Usage"} if named else named
+    if draw(st.booleans()):
+        named |= {"RIN"}
+    if not named and not chosen:
+        chosen = frozenset({5})
+    return Grant(
+        chosen,
+        named,
+        interval=draw(st.none() | spans),
+        cut=draw(st.sampled_from(["day", "month"])),
+        since=draw(st.none() | st.sampled_from(world.moments)),
+    )
+
+
+def scope_of(grant: Grant, now: int, bulk: str | None = None) -> str:
+    """The grant in ESPI's words."""
+    said = {
+        "FB": "_".join(map(str, sorted(grant.blocks))),
+        "IntervalDuration": "" if grant.interval is None else f"{grant.interval}",
+        "BlockDuration": "monthly" if grant.cut == "month" else "daily",
+        "HistoryLength": "" if grant.since is None else f"{now - grant.since}",
+        "BR": bulk or "",
+        "AdditionalScope": "_".join(sorted(grant.terms)),
+    }
+    return ";".join(f"{name}={value}" for name, value in said.items() if value)
+
+
+@dataclass
+class Opened:
+    """A grant that was given: where to read, and whose usage points it opens under which addresses."""
+
+    reader: Reader
+    expected: Expected
+    usage: str
+    people: str
+    hrefs: dict[str, str]
+
+
+def open_up(house: House, laid: Laid, whose: str | None, grant: Grant, bulk: str | None = None) -> Opened:
+    """Authorize the company; `whose` is a customer, None the whole utility."""
+    with house.database.writing() as session:
+        utility = utilities.find(session, laid.code)
+        chosen = (
+            grants.of_utility(session, utility)
+            if whose is None
+            else grants.of_customer(session, utility, whose)
+        )
+        scope = scope_of(grant, clock.seconds(), bulk)
+        given = grants.authorize(session, utility, chosen, application=COMPANY, scope=scope, by="a test")
+        if grant.since is not None:
+            given.history_from = grant.since
+        answer = grants.token_answer(session, utility, given, installation=BASE, by="a test")
+    points = EVERYBODY if whose is None else POINTS[whose]
+    stand = answer["resourceURI"].replace("/Batch", "")
+    return Opened(
+        Reader(house.app, answer["access_token"]),
+        Expected(laid.world, grant, points, ZONE),
+        answer["resourceURI"],
+        answer["customerResourceURI"],
+        {point: f"{stand}/UsagePoint/{laid.points[point]}" for point in points},
+    )
+
+
+def wanted(pairs: Iterator[tuple[Planted, etree._Element]]) -> Counter[tuple[str, bytes]]:
+    """What is expected, as `shelved` tells what was served."""
+    return Counter((planted.kind, canonical(element)) for planted, element in pairs)
+
+
+def allowed(contents: Counter[tuple[str, bytes]], blocks: Counter[Any]) -> set[bytes]:
+    """All that was planted in what may be seen."""
+    readings = "".join(reading.xml for block in blocks for reading in block.readings).encode()
+    return set().union(sown(readings), *(sown(content) for _, content in contents))
+
+
+def served_once(entries: list[Served]) -> bool:
+    """No id and no address stands twice."""
+    return (
+        max(Counter(each.id for each in entries).values(), default=1) == 1
+        and max(Counter(each.href for each in entries).values(), default=1) == 1
+    )
+
+
+def check_tree(answer: Answer, opened: Opened, laid: Laid) -> None:
+    """A whole usage feed holds all that is granted, once, and nothing else anywhere in its bytes."""
+    entries = answer.entries
+    contents, blocks = wanted(opened.expected.resources()), Counter(opened.expected.blocks())
+    assert served_once(entries)
+    assert shelved(entries) == contents
+    assert cut(entries, laid.series) == blocks
+    assert sown(answer.data) <= allowed(contents, blocks)
+
+
+def proves(test: Any) -> Any:
+    """A property of every feed: for any world, on both databases."""
+    quick = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+    return pytest.mark.requirement("FB_04", "F-DATA")(quick(given(data=st.data())(test)))
+
+
+def drawn_grant(house: House, data: st.DataObject, **more: Any) -> tuple[Laid, str | None, Grant]:
+    """A world, whose data of it, and a grant."""
+    laid = data.draw(st.sampled_from(house.worlds))
+    whose = data.draw(st.sampled_from(["alice", "bob", None]))
+    return laid, whose, data.draw(grant_of(laid.world, **more))
+
+
+# The properties
+
+
+@proves
+def test_a_feed_holds_all_that_is_granted_and_not_a_byte_more(house: House, data: st.DataObject) -> None:
+    laid, whose, grant = drawn_grant(house, data)
+
+    opened = open_up(house, laid, whose, grant)
+
+    if not set(grant.letters) & set(USAGE_SIDE):
+        assert sown(opened.reader.get(opened.usage, check=403).data) == set()
+    else:
+        check_tree(opened.reader.feed(opened.usage), opened, laid)
+
+
+@proves
+def test_a_window_selects_whole_blocks_and_the_summaries_published_in_it(
+    house: House, data: st.DataObject
+) -> None:
+    laid, whose, grant = drawn_grant(house, data, readings=True)
+    after, before = data.draw(windows(laid.world))
+    opened = open_up(house, laid, whose, grant)
+
+    answer = opened.reader.feed(opened.usage + asking(after, before))
+
+    blocks = opened.expected.blocks(after, before)
+    is_published = (after is None or after <= PUBLISHED) and (before is None or before >= PUBLISHED)
+    chosen = {laid.world.series[each.series - 1].point for each in blocks}
+    framed = (
+        (planted, element)
+        for planted, element in opened.expected.resources()
+        if is_published or (planted.starts_at is None and framing(planted, chosen))
+    )
+    assert shelved(answer.entries) == wanted(framed)
+    assert cut(answer.entries, laid.series) == Counter(blocks)
+
+
+@proves
+def test_collections_and_single_entries_are_those_of_the_whole_feed(
+    house: House, data: st.DataObject
+) -> None:
+    laid, whose, grant = drawn_grant(house, data, readings=True)
+    opened = open_up(house, laid, whose, grant)
+    tree = {each.href: each for each in opened.reader.feed(opened.usage).entries}
+
+    below = data.draw(st.sampled_from(sorted({each.hrefs("up")[0] for each in tree.values()})))
+    collection = opened.reader.feed(below).entries
+    alone = data.draw(st.sampled_from(sorted(tree)))
+    (entry,) = opened.reader.feed(alone).entries
+
+    assert {each.href: canonical(each.element) for each in collection} == {
+        href: canonical(each.element) for href, each in tree.items() if each.hrefs("up")[0] == below
+    }
+    assert canonical(entry.element) == canonical(tree[alone].element)
+
+
+@proves
+def test_what_is_not_granted_cannot_be_had_one_by_one(house: House, data: st.DataObject) -> None:
+    laid, whose, grant = drawn_grant(house, data)
+    everything = open_up(house, laid, whose, Grant(frozenset(DATA_BLOCKS), frozenset({"RIN", *CLASSES})))
+    all_of_it = {each.href: each for each in everything.reader.get(everything.usage).entries}
+    opened = open_up(house, laid, whose, grant)
+    theirs = everything.usage.rpartition("/")[2], opened.usage.rpartition("/")[2]
+    chosen = data.draw(st.lists(st.sampled_from(sorted(all_of_it)), min_size=3, max_size=3, unique=True))
+
+    for href in chosen:
+        reachable = href.replace(*theirs)
+        response = opened.reader.any(reachable)
+
+        contents, blocks = wanted(opened.expected.resources()), Counter(opened.expected.blocks())
+        assert sown(response.data) <= allowed(contents, blocks), reachable
+        if (
+            not grant.shows(all_of_it[href].kind)
+            if all_of_it[href].kind != "IntervalBlock"
+            else not grant.shows_readings
+        ):
+            assert response.status_code == 403
+
+
+@proves
+def test_pages_end_to_end_are_the_whole_feed(house: House, data: st.DataObject) -> None:
+    laid, whose, grant = drawn_grant(house, data, readings=True)
+    opened = open_up(house, laid, whose, grant)
+    whole = [canonical(each.element) for each in opened.reader.feed(opened.usage).entries]
+    size = data.draw(st.integers(max(1, len(whole) // 3), max(1, len(whole))))
+
+    paged: list[bytes] = []
+    href = f"{opened.usage}?max-results={size}"
+    while href:
+        answer = opened.reader.feed(href)
+        paged += [canonical(each.element) for each in answer.entries]
+        href = str(next(iter(answer.links("next")), ""))
+
+    assert paged == whole
+
+
+@proves
+def test_a_customers_feed_holds_all_that_is_granted_and_not_a_byte_more(
+    house: House, data: st.DataObject
+) -> None:
+    laid, _, grant = drawn_grant(house, data)
+    whose = data.draw(st.sampled_from(["alice", "bob"]))
+
+    opened = open_up(house, laid, whose, grant)
+
+    if not set(grant.letters) & set(CUSTOMER_SIDE):
+        assert opened.people == ""
+        return
+    answer = opened.reader.feed(opened.people)
+    contents = wanted(opened.expected.people(whose, opened.hrefs))
+    assert served_once(answer.entries)
+    assert shelved(answer.entries) == contents
+    assert sown(answer.data) <= allowed(contents, Counter())
+
+
+@proves
+def test_a_bulk_feed_gives_each_subscription_what_its_own_grant_allows(
+    house: House, data: st.DataObject
+) -> None:
+    laid = data.draw(st.sampled_from(house.worlds))
+    drawn = {whose: data.draw(grant_of(laid.world)) for whose in ("alice", "bob", None)}
+    opened = [open_up(house, laid, whose, grant, bulk="b7") for whose, grant in drawn.items()]
+    client = machine(house, laid, "client")
+
+    answer = client.feed(f"{BASE}/{laid.code}/espi/1_1/resource/Batch/Bulk/b7")
+
+    entries = answer.entries
+    assert max(Counter(each.href for each in entries).values(), default=1) == 1
+    for each in opened:
+        mine = [entry for entry in entries if f"/{each.usage.rpartition('/')[2]}/" in entry.href]
+        below = Counter(
+            {pair: n for pair, n in wanted(each.expected.resources()).items() if pair[0] in BELOW}
+        )
+        assert shelved(mine) == below
+        assert cut(mine, laid.series) == Counter(each.expected.blocks())
+    shared = set().union(*(wanted(each.expected.resources()) for each in opened))
+    assert {pair for pair in shelved(entries) if pair[0] not in BELOW} == {
+        pair for pair in shared if pair[0] not in BELOW
+    }
+
+
+BELOW = ("UsagePoint", "MeterReading", "UsageSummary", "ElectricPowerQualitySummary")
+
+
+def framing(planted: Planted, chosen: set[str]) -> bool:
+    """Does a resource come with the usage points chosen?"""
+    shared = planted.kind == "ProgramIdMappings" and bool(chosen)
+    return shared or planted.owner in chosen or planted.leant_on_by in chosen
+
+
+def asking(after: int | None, before: int | None) -> str:
+    """A window as query parameters."""
+    given = {"published-min": after, "published-max": before}
+    return "?" + "&".join(f"{name}={moment(value)}" for name, value in given.items() if value is not None)
+
+
+@st.composite
+def windows(draw: st.DrawFn, world: World) -> tuple[int | None, int | None]:
+    """Two moments in order; either may be missing."""
+    ends = st.none() | st.sampled_from(world.moments) | st.integers(PUBLISHED - DAY, PUBLISHED + DAY)
+    after, before = draw(ends), draw(ends)
+    return (before, after) if after is not None and before is not None and after > before else (after, before)
+
+
+def machine(house: House, laid: Laid, kind: str) -> Reader:
+    """A reader with a machine's token."""
+    with house.database.writing() as session:
+        utility = utilities.find(session, laid.code)
+        application = find_or_create(session, utility, COMPANY, by="a test")
+        token = tokens.issue(session, kind, utility.id, application=application, issued_by="a test")
+    return Reader(house.app, token)
