@@ -29,6 +29,7 @@ from espi_server.accounts import utilities
 from espi_server.accounts.models import Customer, Utility
 from espi_server.app import create_app
 from espi_server.db import Database
+from espi_server.energy import identity
 from espi_server.energy.importer import import_files
 from espi_server.energy.models import UsagePoint
 from espi_server.settings import DEVELOPMENT_SECRET, Settings
@@ -49,6 +50,15 @@ def utility(database: Database, code: str = "north", **more: Any) -> Utility:
     """A utility in Pacific time, or as told."""
     with database.writing() as session:
         return utilities.add(session, code, **{"name": "Valley Electric", "timezone": ZONE, **more})
+
+
+def customer(database: Database, reference: str, code: str = "north") -> uuid.UUID:
+    """A customer of whom nothing is known but the reference."""
+    with database.writing() as session:
+        place = utilities.find(session, code)
+        id = identity.made(place.namespace, "RetailCustomer", reference)
+        session.add(Customer(id=id, utility_id=place.id, reference=reference, created_at=clock.seconds()))
+    return id
 
 
 @dataclass(frozen=True)
@@ -359,7 +369,7 @@ class Entry:
     def text(self, path: str) -> str | None:
         """The text of a descendant, such as `interval/start`, whatever the namespace."""
         found = self.content.find("/".join(f"{{*}}{part}" for part in path.split("/")))
-        return None if found is None else str(found.text)
+        return None if found is None else str(found.text or "")
 
     @property
     def readings(self) -> list[tuple[int, int]]:

@@ -29,10 +29,9 @@ class Server:
         self.root = Path(tempfile.mkdtemp(prefix="espi_pg_"))
         self.port = _free_port()
         self._run = _as_nobody(self.root)
-        binaries = _binaries(self.root)
-        _initialise(binaries, self.root, self._run)
-        self.process = _start(binaries, self.root, self.port, self._run)
-        self._wait()
+        self._binaries = _binaries(self.root)
+        _initialise(self._binaries, self.root, self._run)
+        self.resume()
 
     def url(self, database: str) -> str:
         return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
@@ -41,9 +40,18 @@ class Server:
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             connection.execute(statement)
 
-    def stop(self) -> None:
+    def halt(self) -> None:
+        """Stop answering; the data stay."""
         self.process.send_signal(signal.SIGINT)
         self.process.wait(timeout=30)
+
+    def resume(self) -> None:
+        """Answer (again), at the same address."""
+        self.process = _start(self._binaries, self.root, self.port, self._run)
+        self._wait()
+
+    def stop(self) -> None:
+        self.halt()
         shutil.rmtree(self.root, ignore_errors=True)
 
     def _wait(self) -> None:

@@ -75,8 +75,8 @@ def _written(members: dict[str, Any]) -> Response:
         document = (
             f'<?xml version="1.0" encoding="UTF-8"?><problem xmlns="urn:ietf:rfc:7807">{body}</problem>'
         )
-        return Response(document, mimetype="application/problem+xml")
-    return Response(json.dumps(members), mimetype="application/problem+json")
+        return Response(document, content_type="application/problem+xml")
+    return Response(json.dumps(members), content_type="application/problem+json")
 
 
 def _text(value: object) -> str:

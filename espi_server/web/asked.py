@@ -28,6 +28,8 @@ from espi_server.espi.rights import FULL, Rights
 from espi_server.espi.scope import Scope
 from espi_server.web.house import house
 
+# All other resources take the seven parameters.
+_UNQUERIED = frozenset({"read_service_status_entry", "application_information_entry"})
 # One spelling of every address: clients compare hrefs as text, and `uuid.UUID` would read many others.
 _OURS = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -57,7 +59,7 @@ class Asked:
     @cached_property
     def query(self) -> Query:
         """The query parameters; `BadParameter` names what cannot be read."""
-        return Query.parse(request.args)
+        return Query() if self.pattern.name in _UNQUERIED else Query.parse(request.args)
 
     @property
     def path(self) -> str:

@@ -33,7 +33,6 @@ from espi_server.web.house import house
 View = Callable[[Asked], Response]
 Row = TypeVar("Row", Authorization, Application)
 SHARED = frozenset({"LocalTimeParameters", "ReadingType", "ProgramIdMappings"})
-UNQUERIED = frozenset({"read_service_status_entry", "application_information_entry"})
 _BELOW = re.compile("/(?P<code>[^/]+)/espi/1_1/[Rr]esource/")
 MANAGED = frozenset({"ApplicationInformation", "Authorization"})
 
@@ -72,8 +71,7 @@ def _view(pattern: Pattern) -> Callable[..., Response]:
         if grant.letter not in pattern.tokens:
             raise closed()
         asked = Asked(pattern, grant, pattern.ids(arguments))
-        if pattern.name not in UNQUERIED:
-            asked.query  # noqa: B018 - what cannot be read is told before anything else is looked at
+        asked.query  # noqa: B018 - what cannot be read is told before anything is looked at
         return answer(asked)
 
     return view

@@ -21,7 +21,7 @@ FLEET = f"{EVERYTHING}_35_67;BR={BULK}"
 LETTERS = {"access": "A", "client": "C", "registration": "R", "upload": "U", "custodian": "D"}
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class World:
     """Two utilities, each with the same applications and tokens.
 
