@@ -17,11 +17,11 @@ $(BIN)/python:
 	$(BIN)/python -m pip install --quiet --upgrade pip
 
 $(VENV)/.server: $(BIN)/python setup.cfg pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable ".[speed]"
+	$(BIN)/python -m pip install -qq --editable ".[speed]"
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.server
-	$(BIN)/python -m pip install --quiet --editable ".[speed,test]"
+	$(BIN)/python -m pip install -qq --editable ".[speed,test]"
 	@touch $@
 
 .PHONY: demo

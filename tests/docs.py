@@ -1,8 +1,9 @@
 """Documents that keep their word: their `sh` blocks are run, and their `output` blocks must come true.
 
 A document with the comment `<!-- tests: run against the demo -->` has its `sh` blocks run in order, by one shell, in
-the folder of a demo that is being served. Every line of an `output` block must occur in what the block before it
-printed. Blocks without a language are for the eye only.
+the folder of a demo that is being served; one with `<!-- tests: run beside the samples -->` in an empty folder with
+`samples/` in it. Every line of an `output` block must occur in what the block before it printed. Blocks without a
+language are for the eye only.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-MARK = "<!-- tests: run against the demo -->"
+DEMO = "<!-- tests: run against the demo -->"
+SAMPLES = "<!-- tests: run beside the samples -->"
 ADDRESS = "localhost:8000"  # as documents write it
 
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -33,10 +35,14 @@ class Broken(AssertionError):
     """A document promises what does not happen."""
 
 
-def marked(root: Path) -> list[Path]:
-    """The documents below `root` that want to be run."""
-    found = [*root.glob("*.md"), *root.glob("docs/**/*.md")]
-    return sorted(path for path in found if MARK in path.read_text("utf-8"))
+def marked(root: Path, mark: str) -> list[Path]:
+    """The documents below `root` that want to be run in the place this mark names."""
+    return [path for path in written(root) if mark in path.read_text("utf-8")]
+
+
+def written(root: Path) -> list[Path]:
+    """All documents of the project."""
+    return sorted([*root.glob("*.md"), *root.glob("docs/**/*.md")])
 
 
 def blocks(text: str) -> Iterator[Block]:

@@ -23,21 +23,36 @@ def lived_in(tmp_path_factory):
         yield folder, running.port
 
 
-@pytest.mark.parametrize("document", docs.marked(ROOT), ids=lambda path: path.name)
-def test_a_document_keeps_its_word(document, lived_in):
+PROGRAMS = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+
+
+@pytest.mark.parametrize("document", docs.marked(ROOT, docs.DEMO), ids=lambda path: path.name)
+def test_a_document_keeps_its_word_against_the_demo(document, lived_in):
     folder, port = lived_in
-    programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 
     docs.run(
         document,
         folder,
-        empty() | {"PATH": programs, "ESPI_DEMO_PORT": str(port)},
+        empty() | {"PATH": PROGRAMS, "ESPI_DEMO_PORT": str(port)},
         address=f"localhost:{port}",
     )
 
 
-def test_the_quick_start_is_among_them():
-    assert ROOT / "docs" / "quickstart.md" in docs.marked(ROOT)
+@pytest.mark.parametrize("document", docs.marked(ROOT, docs.SAMPLES), ids=lambda path: path.name)
+def test_a_document_keeps_its_word_beside_the_samples(document, tmp_path):
+    (tmp_path / "samples").symlink_to(ROOT / "samples")
+
+    docs.run(document, tmp_path, empty() | {"PATH": PROGRAMS})
+
+
+def test_every_document_with_commands_is_run():
+    with_commands = {
+        path
+        for path in docs.written(ROOT)
+        if any(block.language == "sh" for block in docs.blocks(path.read_text("utf-8")))
+    }
+
+    assert with_commands == {*docs.marked(ROOT, docs.DEMO), *docs.marked(ROOT, docs.SAMPLES)}
 
 
 def written(tmp_path, text):
