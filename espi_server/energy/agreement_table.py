@@ -31,15 +31,7 @@ CLASSES: Mapping[str, str] = {
 }  # fmt: skip
 ROLES = ("bundled", "delivery", "generation")
 _SEPARATOR = re.compile(r"[;,\s]+")
-_LONGEST = {
-    "customer": 256,
-    "account": 256,
-    "agreement": 256,
-    "rate": 256,
-    "meter": 256,
-    "circuit": 256,
-    "udc": 256,
-}
+_LONGEST = {**dict.fromkeys(COLUMNS, 256), "state": 8, "zip": 32}
 
 
 class AgreementTable:
@@ -59,7 +51,7 @@ class AgreementTable:
                 raise BadRow("customer, account and agreement must not be empty")
         too_long = [name for name, most in _LONGEST.items() if len(cells[name]) > most]
         if too_long:
-            raise BadRow(f"{too_long[0]} is longer than 256 characters")
+            raise BadRow(f"{too_long[0]} is longer than {_LONGEST[too_long[0]]} characters")
         id = identity.made(self._house.namespace, "RetailCustomer", reference)
         self._spool.add_row(
             self._file, line, unit_of("customer", id), {**self._row(cells), "customer": reference}

@@ -23,6 +23,7 @@ from espi_server.energy.store import Item, Related, Shelf
 from espi_server.espi import customer
 from espi_server.espi.errors import EspiError
 
+_MOST_DEVICES = 16  # named one by one at an agreement
 _TABLE_WINS = ("validityInterval",)
 CHAIN = (Kind.Customer, *PARENTS)
 _BELOW = {
@@ -191,11 +192,18 @@ class CustomerUnit:
         related: list[Related] = [(PARENTS[kind], up_id)] if kind in PARENTS else []
         related += [(child, None) for child in _BELOW[kind] if child in children]
         if kind == Kind.CustomerAgreement:
-            for location in sorted(children.get(Kind.ServiceLocation, ()), key=str):
-                for each in (Kind.Meter, Kind.EndDevice):
-                    below = self._children()[location].get(each, ())
-                    related += [(each, device) for device in sorted(below, key=str)]
+            related += self._devices(children.get(Kind.ServiceLocation, set()))
         return tuple(related)
+
+    def _devices(self, locations: set[uuid.UUID]) -> list[Related]:
+        """The meters and devices at some locations; where they are many, the locations' collections tell them."""
+        found = [
+            (kind, id)
+            for location in sorted(locations, key=str)
+            for kind in (Kind.Meter, Kind.EndDevice)
+            for id in sorted(self._children()[location].get(kind, ()), key=str)
+        ]
+        return [*found] if len(found) <= _MOST_DEVICES else []
 
     def _children(self) -> dict[uuid.UUID, dict[Kind, set[uuid.UUID]]]:
         """The children of every resource by kind, those stored and those that come in now."""
@@ -259,6 +267,7 @@ class CustomerUnit:
 
     def _join_rows(self) -> None:
         """The rows that consent and rates join by, and whose usage points these are."""
+        self._lock_usage_points()
         for node in self._in_order():
             if node.kind == Kind.CustomerAccount:
                 reference = node.content.get("accountId") or node.last
@@ -276,32 +285,45 @@ class CustomerUnit:
                 )
         self._own_usage_points()
 
-    def _own_usage_points(self) -> None:
-        places = {
+    def _places(self) -> dict[uuid.UUID, Node]:
+        """The location of each usage point that a location lists."""
+        return {
             uuid.UUID(href.removeprefix(URN)): node
             for node in self._in_order()
             if node.kind == Kind.ServiceLocation
             for each in node.content.get("UsagePoints", ())
             for href in each.get("UsagePoint", ())
         }
+
+    def _lock_usage_points(self) -> None:
+        """All at once and in order of their ids, so that two imports never wait for each other in a ring."""
+        self._source_ids |= {row.usage_point_id: row.usage_point for row in self._rows if row.usage_point}
+        for id in sorted({*self._places(), *self._source_ids}, key=str):
+            _, created = store.locked_usage_point(
+                self._session, self._house.utility_id, id, self._source_ids.get(id) or self._key_of(id)
+            )
+            self._news |= created
+
+    def _key_of(self, id: uuid.UUID) -> str:
+        """What the files call a usage point."""
+        delivered = self._spool.of_unit(unit_of("usage", id))
+        return next((entry.id for entry in delivered if entry.kind == Kind.UsagePoint), str(id))
+
+    def _own_usage_points(self) -> None:
         # What a table's row says of a usage point it says with dates, see AgreementRow.
         told = {row.usage_point_id for row in self._rows if row.usage_point}
-        # In order of their ids, as every import locks them.
-        for id in sorted(places.keys() - told, key=str):
-            self._own(id, places[id])
+        for id, node in self._places().items():
+            if id not in told:
+                self._own(id, node)
 
     def _own(self, id: uuid.UUID, node: Node) -> None:
-        source_id = self._source_ids.get(id, "")
-        if not source_id:
-            ups = [e for e in self._spool.of_unit(unit_of("usage", id)) if e.kind == Kind.UsagePoint]
-            source_id = ups[0].id if ups else str(id)
-        point, created = store.locked_usage_point(self._session, self._house.utility_id, id, source_id)
+        point, _ = store.locked_usage_point(self._session, self._house.utility_id, id, "")
         place, news = agreements.location(self._session, self._house, node.last, {})
         news |= agreements.link(self._session, self._house, id, "location", target_id=place)
         news |= agreements.link(self._session, self._house, id, "agreement", target_id=node.up_id)
         if point.customer_id is None or not self._has_ended(node.up_id):
             news |= store.belongs(self._session, id, customer_id=self._id, agreement_id=node.up_id)
-        if created or news:
+        if news:
             store.count_version(self._session, id)
             self._news = True
 

@@ -17,7 +17,7 @@ from typing import Protocol
 
 from espi_server.energy import identity
 from espi_server.energy.models import Kind
-from espi_server.energy.records import Record, parsed
+from espi_server.energy.records import LONGEST_KEY, Record, parsed
 from espi_server.energy.report import Report
 from espi_server.energy.spool import Series, Spool, Spooled, unit_of
 
@@ -211,7 +211,7 @@ class Join:
 
     def _root(self, entry: Spooled) -> None:
         reference = self._customer or entry.named("Customer") or entry.last
-        if not reference:
+        if not reference or len(reference) > LONGEST_KEY:
             self._fail(entry, "It says nowhere whose it is. Name the customer with --customer")
             return
         unit, root = self._customer_unit(reference)

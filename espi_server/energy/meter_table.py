@@ -15,7 +15,7 @@ from espi_server.energy import identity
 from espi_server.energy.house import House
 from espi_server.energy.models import Kind
 from espi_server.energy.moments import BadMoment, moment
-from espi_server.energy.records import Record, checked
+from espi_server.energy.records import LONGEST_KEY, Record, checked
 from espi_server.energy.repair import COMMODITIES
 from espi_server.energy.report import Report
 from espi_server.energy.spool import Spool, unit_of
@@ -121,6 +121,8 @@ class MeterTable:
     def row(self, line: int, cells: Mapping[str, str]) -> None:
         """One reading. Raises BadRow with what is accepted."""
         key = cells["usage_point"] or _refuse("usage_point is empty")
+        if len(key) > LONGEST_KEY:
+            raise BadRow(f"usage_point is longer than {LONGEST_KEY} characters")
         duration = _whole(cells["duration"], "duration")
         unit = UNITS.get(cells["unit"].lower()) or _refuse(
             f"unit {cells['unit']!r} is not one of {', '.join(UNITS)}"

@@ -26,6 +26,9 @@ _OLD_NAMES: dict[type[Content], type[Content]] = {
     usage.ElectricPowerUsageSummary: usage.UsageSummary,
     customer.LocalTimeParameters: usage.LocalTimeParameters,
 }
+LONGEST_KEY = 256
+"""Characters of a source's own id; what is longer is no id."""
+
 _FIRST_SANE = 946_684_800  # 1 January 2000: nothing was published as Green Button data before
 _CLOCKS_DIFFER = 86_400
 _STATUS = tuple(f"{{{CUSTOMER}}}{name}" for name in ("status", "docStatus", "futureStatus"))
@@ -77,8 +80,9 @@ class Record:
 
 @lru_cache(maxsize=16_384)
 def parsed(href: str) -> paths.Path | None:
-    """`paths.parse`, remembered: the entries of a feed share most of their links."""
-    return paths.parse(href) if href else None
+    """`paths.parse`, remembered: the entries of a feed share most of their links. An endless id is none."""
+    path = paths.parse(href) if href else None
+    return path if path and all(len(id) <= LONGEST_KEY for id in path.ids.values()) else None
 
 
 def canonical(href: str) -> str:

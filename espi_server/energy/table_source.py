@@ -114,5 +114,7 @@ def _plain(cell: str) -> str:
 def _named(header: list[str], columns: tuple[str, ...], cells: list[str]) -> dict[str, str]:
     if len(cells) != len(header):
         raise BadRow(f"the row has {len(cells)} cells, the header {len(header)}")
+    if any("\0" in cell for cell in cells):
+        raise BadRow("the row holds a NUL character")
     given = dict(zip(header, (cell.strip() for cell in cells), strict=True))
     return {name: given.get(name, "") for name in columns}

@@ -13,7 +13,7 @@ from espi_server.energy import identity, records
 from espi_server.energy.block_xml import needs_its_type, readings_of, set_aside, unknown_in
 from espi_server.energy.house import House
 from espi_server.energy.models import Kind
-from espi_server.energy.records import Record, Told, checked, understood
+from espi_server.energy.records import LONGEST_KEY, BadContent, Record, Told, checked, understood
 from espi_server.energy.report import Report
 from espi_server.energy.skeleton import NotPlain, Skeleton
 from espi_server.energy.spool import Spool, unit_of
@@ -194,6 +194,8 @@ class XmlSource:
 
     def _usage_point(self, record: Record) -> None:
         key = self._key(record)
+        if len(key) > LONGEST_KEY:
+            raise BadContent(f"Its id has {len(key)} characters; at most {LONGEST_KEY} are taken.")
         checked(usage.UsagePoint, record.content)
         id = identity.usage_point(self._namespace, key)
         self._spool.add(record, unit=unit_of("usage", id), id=key)

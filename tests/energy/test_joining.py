@@ -365,6 +365,15 @@ def test_hostile_and_broken_files_are_refused_in_clear_words_and_others_come_in(
     assert (report.files, report.readings, report.exit_code) == (1, 24, 1)
 
 
+def test_an_endless_id_is_an_error_of_its_entry(north: Database, tmp_path: Path) -> None:
+    household = Household(id="9" * 300, parts=("point", "summary"))
+
+    report = stored.take(north, household.write(tmp_path / "a.xml"), Household().write(tmp_path / "b.xml"))
+
+    assert report.failed >= 1
+    assert [row["source_id"] for row in stored.every(north, UsagePoint)] == ["101"]
+
+
 def test_an_empty_feed_is_a_delivery_of_nothing(north: Database, tmp_path: Path) -> None:
     report = stored.take(north, feeds.write(tmp_path / "a.xml", []))
 

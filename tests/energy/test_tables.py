@@ -147,6 +147,8 @@ def test_the_doubled_hour_is_resolved_by_order_and_reported(
         ("101,1769846400,900,1,kWh,,cheese,,,", "commodity 'cheese'"),
         ("101,1769846400,900,1,kWh,,,splendid,,", "quality 'splendid'"),
         ("101,1769846400,900,1,kWh,,,,,XXX", "currency 'XXX'"),
+        (f"{'9' * 300},1769846400,900,1,kWh,,,,,", "longer than 256"),
+        ("1\x0001,1769846400,900,1,kWh,,,,,", "NUL"),
         ("101,1769846400,900,1", "the row has 4 cells, the header 10"),
     ],
 )
