@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from enum import IntEnum
 from typing import Annotated, Any
 
@@ -38,6 +38,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import DeclarativeBase, Session, mapped_column
 from sqlalchemy.sql import ClauseElement
+
+from espi_server.drivers import Drivers
 
 NIL = uuid.UUID(int=0)  # stands for "no usage point" in keys that hold one
 
@@ -74,6 +76,7 @@ class Database:
 
     def __init__(self, url: str, *, pool_size: int = 40) -> None:
         self.engine = create_engine(url, pool_size=pool_size)
+        self._drivers = Drivers(self.engine)
         self._write = self.engine.execution_options(espi_door="writing")
         self._read = self.engine.execution_options(espi_door="reading", postgresql_readonly=True)
 
@@ -95,20 +98,13 @@ class Database:
             session.connection()
             yield session
 
-    @contextmanager
-    def driver(self) -> Iterator[Any]:
-        """The driver's own connection inside a short read, for the hot path."""
-        with self._read.connect() as connection:
-            yield connection.connection.driver_connection
-
-    @contextmanager
-    def driver_writing(self) -> Iterator[Any]:
-        """The driver's own connection inside one unit of work: committed when the block ends well."""
-        with self._write.connect() as connection, connection.begin():
-            yield connection.connection.driver_connection
+    def driver(self) -> AbstractContextManager[Any]:
+        """The driver's own connection, for the hot path; each statement on it is a transaction by itself."""
+        return self._drivers.connection()
 
     def close(self) -> None:
         """Give back every connection."""
+        self._drivers.close()
         self.engine.dispose()
 
 

@@ -16,7 +16,7 @@ from espi_server.settings import BadSetting, Settings, declared
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "espi_server"
 
-GROUND = {"db", "settings", "errors", "clock", "shell", "migrate", "models"}
+GROUND = {"db", "drivers", "settings", "errors", "clock", "shell", "migrate", "models"}
 LEANS_ON = {
     "espi": set(),
     "accounts": {"espi"},

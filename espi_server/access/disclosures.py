@@ -30,7 +30,7 @@ class Disclosures:
         self, grant: Grant, *, path: str, query: str, entries: int, size: int, request_id: str
     ) -> None:
         """Write down who gets what: the path below the resource base, its query, entries and bytes."""
-        with self._database.driver_writing() as driver:
+        with self._database.driver() as driver:
             self._append.run(
                 driver,
                 id=uuid.uuid4(),
