@@ -1,0 +1,247 @@
+"""Judge a Green Button document, anybody's: `check(document)` answers with a Verdict.
+
+Entries pass by one at a time, so memory holds one entry (at most 64 MiB of XML) and the first hundred findings of
+each rule, whatever the size of the document; what is judged between entries waits in a temporary file of SQLite's.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Iterable
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from lxml import etree
+
+from . import safe
+from .atom import ATOM
+from .checks import consents, function_blocks
+from .checks.columns import read
+from .checks.document import root_is_atom, unreadable
+from .checks.gathering import gathered
+from .checks.lines import Lines, elements_before
+from .checks.rule import RULES, Fault, Place, Profile, rules_for
+from .checks.spool import REMEMBERED, Spool
+from .checks.subjects import Context, Head, Part, Resource, Shell, link_at, text_of
+from .checks.whole import Claim
+from .content import CUSTOMER, ESPI, KINDS, kind
+from .editions import V4_0, Edition, detected, named
+from .raw import Element, split
+from .scope import Scope, ScopeError
+from .verdict import Finding, Summary, Verdict
+
+_ENTRY = f"{{{ATOM}}}entry"
+_OF_THE_FEED = ("id", "title", "updated", "link")
+_LOCATION = "{http://www.w3.org/2001/XMLSchema-instance}schemaLocation"
+_RESOURCES = (*KINDS, "ServiceStatus", "BatchList")
+_OUTERMOST = (
+    _ENTRY,
+    *(f"{{{ATOM}}}{name}" for name in _OF_THE_FEED),
+    *(f"{{{namespace}}}{name}" for namespace in (ESPI, CUSTOMER) for name in _RESOURCES),
+)
+_KEPT = 100  # findings of one rule; beyond that they are only counted
+_START = 256
+_ENCODING = re.compile(rb"""<\?xml[^>]*encoding\s*=\s*["']([^"']*)""")
+
+Document = str | os.PathLike[str] | BinaryIO
+
+
+def check(
+    document: Document,
+    profile: Profile | str = Profile.CERTIFICATION,
+    edition: Edition | str | None = None,
+    *,
+    claims: Iterable[int] = (),
+    name: str = "",
+    now: int | None = None,
+) -> Verdict:
+    """What is right and wrong with a document: findings with their lines, and a summary of what was read.
+
+    `edition` None is the one the document names, else 4.0. `claims` are the function blocks it is said to show, `now`
+    epoch seconds. Never raises for what is in the document; OSError where the file itself cannot be opened.
+    """
+    profile = Profile(profile)
+    given = named(edition) if isinstance(edition, str) else edition
+    context = Context(given or V4_0, profile, int(time.time()) if now is None else now)
+    with closing(Spool()) as spool:
+        judge = _Judge(context, given is not None, spool, frozenset(claims), name or str(document))
+        return judge.verdict_on(document)
+
+
+class _Judge:
+    """Goes through one document once."""
+
+    def __init__(
+        self, context: Context, decided: bool, spool: Spool, claims: frozenset[int], name: str
+    ) -> None:
+        self._context, self._decided, self._spool, self._claims = context, decided, spool, claims
+        self._head = Head(context)
+        self._is_foreign = False
+        self._faults: dict[str, list[Fault]] = {}
+        self._verdict = Verdict(name, context.profile, context.edition, not decided, now=context.now)
+
+    def verdict_on(self, document: Document) -> Verdict:
+        """Read it to its end, or to where it breaks."""
+        try:
+            self._head.encoding = _encoding(document)
+            with safe.open_document(document) as opened:
+                self._read(opened)
+                self._tell(Lines(opened))
+        except safe.DocumentError as error:
+            self._refuse(error)
+            self._tell(None)
+        return self._verdict
+
+    def _read(self, document: BinaryIO) -> None:
+        entries = safe.iterate(document, _OUTERMOST)
+        try:
+            for element in entries:
+                if not self._head.root:
+                    self._begin(_root_of(element))
+                self._pass(element, entries.line, entries.offset)
+            if not self._head.root:
+                self._begin(_root_in(document))
+        except (
+            safe.DocumentError
+        ) as error:  # what came before stands; what lies between entries cannot be judged
+            self._refuse(error)
+        else:
+            self._between()
+
+    def _begin(self, root: Element) -> None:
+        self._head.root = str(root.tag)
+        self._is_foreign = (
+            any(True for _ in root_is_atom(self._head)) and root.tag != f"{{{ESPI}}}{split(str(root.tag))[1]}"
+        )
+        line: Any = root.sourceline
+        self._head.place = Place(line or 1)
+        self._head.namespaces = dict(root.nsmap)
+        if not self._decided:
+            self._context.edition = detected(str(root.get(_LOCATION, "")))
+            self._verdict.edition = self._context.edition
+
+    def _pass(self, element: Element, line: int, offset: int) -> None:
+        if self._is_foreign:  # DOC-02 says what there is to say
+            return
+        local = split(str(element.tag))[1]
+        shell = Shell(element, line, offset, self._context)
+        if element.tag == _ENTRY:
+            self._judge(shell)
+            self._keep(shell)
+        elif local in _OF_THE_FEED:
+            link = link_at(element)
+            self._head.parts.append(
+                Part(local, text_of(element), link.rel, link.href, link.type, Place(line))
+            )
+        else:
+            shell.is_bare = True
+            if element.getparent() is not None:
+                self._head.parts.append(Part("resource", local, "", "", "", Place(line)))
+            self._keep(shell)
+
+    def _keep(self, shell: Shell) -> None:
+        """Judge each resource of an entry, and remember what is judged between entries."""
+        n = self._spool.add(shell)
+        for content in shell.contents:
+            namespace, local = split(str(content.tag))
+            self._head.kinds[local] = self._head.kinds.get(local, 0) + 1
+            cls = kind(namespace, local)
+            if cls is None:
+                continue
+            side = "customer" if namespace == CUSTOMER else "usage"
+            if local != "LocalTimeParameters" and getattr(self._head, side) is None:
+                setattr(self._head, side, shell.at(content))
+            resource = Resource(content, cls, shell, self._context)
+            self._judge(resource)
+            place = Place(shell.line, shell.offset, elements_before(content, shell.element))
+            if local == "IntervalBlock":
+                self._spool.add_block(n, place, *read(content))
+            elif local in REMEMBERED and namespace == ESPI:
+                self._spool.add_content(n, local, place, resource.instance)
+            self._claim(resource)
+
+    def _claim(self, resource: Resource) -> None:
+        """Scopes inside a document claim function blocks for the data in it."""
+        if resource.kind in ("Authorization", "ApplicationInformation"):
+            for _, text in consents.scopes(resource):
+                with suppress(ScopeError):
+                    self._claims |= Scope.parse(text).blocks
+
+    def _between(self) -> None:
+        self._judge(self._head)
+        document = gathered(self._head, self._spool, self._context, self._judge, self._verdict.summary)
+        self._judge(document)
+        # A consent on its own claims nothing of a document that holds no data.
+        for number in sorted(self._claims) if document.evidence.has_data else ():
+            self._judge(Claim(str(number), document))
+        self._verdict.claims = tuple(sorted(self._claims))
+        self._verdict.blocks = tuple(
+            number for number, lacks in sorted(function_blocks.BLOCKS.items()) if not lacks(document.evidence)
+        )
+
+    def _judge(self, subject: object) -> None:
+        kind_of = getattr(subject, "kind", "")
+        for rule in rules_for(subject, self._context.profile):
+            if not rule.kinds or kind_of in rule.kinds:
+                self._verdict.judged.add(rule.id)
+                for fault in rule.look(subject):
+                    self._note(rule.id, fault)
+
+    def _note(self, rule: str, fault: Fault) -> None:
+        kept = self._faults.setdefault(rule, [])
+        self._verdict.counts[rule] += 1
+        if len(kept) < _KEPT:
+            kept.append(fault)
+
+    def _refuse(self, error: safe.DocumentError) -> None:
+        self._verdict.refused = str(error)
+        self._verdict.judged.add("DOC-01")
+        fault = unreadable(self._head, str(error))
+        self._note("DOC-01", fault._replace(place=Place(error.line or 1)))
+
+    def _tell(self, lines: Lines | None) -> None:
+        """Turn places into lines, and faults into findings."""
+        found = []
+        for id, faults in self._faults.items():
+            rule = RULES[id]
+            for fault in faults:
+                line = lines.of(fault.place) if lines else fault.place.line
+                severity = rule.severity_in(self._context.profile)
+                found.append(Finding(id, severity, line, fault.path, fault.message))
+        order = list(RULES)
+        self._verdict.findings = sorted(found, key=lambda each: (each.line, order.index(each.rule)))
+        self._verdict.judged.add("DOC-01")
+
+
+def _root_of(element: Element) -> Element:
+    return next(reversed(list(element.iterancestors())), element)
+
+
+def _root_in(document: BinaryIO) -> Element:
+    """The root of a document in which nothing of ours was found; it has been read to its end and is sound."""
+    document.seek(0)
+    _, root = next(iter(etree.iterparse(document, events=("start",))))
+    found: Element = root
+    return found
+
+
+def _encoding(document: Document) -> str:
+    """The encoding the document says it has, in lower case; utf-8 where it says nothing, or is a stream or gzip."""
+    if isinstance(document, (str, os.PathLike)):
+        with Path(document).open("rb") as file:
+            head = file.read(_START)
+    elif document.seekable():
+        head = document.read(_START)
+        document.seek(0)
+    else:
+        head = b""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    match = _ENCODING.search(head)
+    return match[1].decode("latin-1").lower() if match else "utf-8"
+
+
+__all__ = ["Profile", "Summary", "Verdict", "check"]

@@ -1,0 +1,78 @@
+"""The line of anything in a document, also beyond line 65,535, where libxml2 stops counting.
+
+Only what has a finding is looked up: its entry is read once more, by a parser that counts for itself.
+"""
+
+from __future__ import annotations
+
+from itertools import takewhile
+from typing import Any, BinaryIO
+from xml.parsers import expat
+
+from espi_server.espi.raw import Element
+
+from .rule import Place
+
+_LAST_SURE = 65_534
+_CHUNK = 1 << 16
+_READING = "IntervalReading"
+
+
+def place_of(element: Element, entry: Element, line: int, offset: int) -> Place:
+    """Where an element of an entry stands; the entry begins at this line and byte."""
+    own: Any = element.sourceline  # None only where a tree was made by hand
+    if own and own <= _LAST_SURE:
+        return Place(own)
+    return Place(line, offset, elements_before(element, entry))
+
+
+def elements_before(element: Element, entry: Element) -> int:
+    """How many elements of the entry come before this one in the document."""
+    return sum(1 for _ in takewhile(lambda each: each is not element, entry.iter()))
+
+
+class Lines:
+    """Lines of one document. `document` is what `safe.open_document` gave; its position changes."""
+
+    def __init__(self, document: BinaryIO) -> None:
+        self._document = document
+        self._offset = -1
+        self._starts: list[tuple[int, str]] = []
+
+    def of(self, place: Place) -> int:
+        """The line of a place, counted from 1."""
+        if place.offset < 0:
+            return place.line
+        if place.offset != self._offset:
+            self._starts, self._offset = _starts(self._document, place.offset), place.offset
+        at = place.element
+        for name in (_READING,) * (place.reading + 1) + (place.name,) * bool(place.name):
+            at = next((n for n in range(at + 1, len(self._starts)) if self._starts[n][1] == name), at)
+        return place.line + self._starts[at][0] - 1 if at < len(self._starts) else place.line
+
+
+def _starts(document: BinaryIO, offset: int) -> list[tuple[int, str]]:
+    """Line (from 1) and name of every element of the one that begins at `offset`."""
+    starts: list[tuple[int, str]] = []
+    depth = 0
+
+    def begin(name: str, _: dict[str, str]) -> None:
+        nonlocal depth
+        depth += 1
+        starts.append((parser.CurrentLineNumber, name.rpartition(":")[2]))
+
+    def end(_: str) -> None:
+        nonlocal depth
+        depth -= 1
+        if not depth:
+            raise EOFError
+
+    parser = expat.ParserCreate("utf-8")
+    parser.StartElementHandler, parser.EndElementHandler = begin, end
+    document.seek(offset)
+    try:
+        while chunk := document.read(_CHUNK):
+            parser.Parse(chunk)
+    except (EOFError, expat.ExpatError):  # the end of our element, or what a broken document has after it
+        pass
+    return starts

@@ -1,0 +1,180 @@
+"""What is remembered of a document's entries until all have been seen, in a file of its own that SQLite keeps.
+
+Links lead anywhere, and entries come in any order; what is judged between them waits here. The memory this takes is
+SQLite's page cache, whatever the size of the document.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from espi_server.espi import usage
+from espi_server.espi.content import Content
+from espi_server.espi.safe import parse
+
+from .columns import Columns
+from .rule import Place
+from .subjects import Shell, key
+
+_TABLES = """
+CREATE TABLE entry (n INTEGER PRIMARY KEY, kind TEXT, place TEXT, id TEXT, self TEXT, self_key TEXT, up TEXT,
+                    up_key TEXT, above TEXT);
+CREATE TABLE link (n INTEGER, href TEXT, key TEXT, place TEXT);
+CREATE TABLE content (n INTEGER, kind TEXT, place TEXT, xml BLOB);
+CREATE TABLE block (n INTEGER, place TEXT, start INTEGER, duration INTEGER, rows INTEGER, columns BLOB);
+"""
+_INDEXES = """
+CREATE INDEX entry_id ON entry (id);
+CREATE INDEX entry_self ON entry (self_key);
+CREATE INDEX entry_up ON entry (kind, up_key);
+CREATE INDEX entry_above ON entry (kind, above);
+CREATE INDEX link_key ON link (key);
+CREATE INDEX link_n ON link (n);
+CREATE INDEX content_n ON content (n);
+CREATE INDEX block_n ON block (n, start);
+"""
+REMEMBERED = frozenset({
+    "UsagePoint", "ReadingType", "LocalTimeParameters", "ProgramIdMappings", "UsageSummary",
+    "ElectricPowerUsageSummary", "ElectricPowerQualitySummary", "Customer", "CustomerAccount", "CustomerAgreement",
+})  # fmt: skip
+"""Kinds whose content rules look at once more when everything is known."""
+
+
+class Row(NamedTuple):
+    """One entry as it is remembered."""
+
+    n: int
+    kind: str
+    place: Place
+    id: str
+    self: str
+    self_key: str
+    up: str
+    up_key: str
+
+
+class Kept(NamedTuple):
+    """One content as it is remembered."""
+
+    n: int
+    kind: str
+    place: Place
+    instance: Any
+
+
+class KeptBlock(NamedTuple):
+    """One block of readings as it is remembered."""
+
+    place: Place
+    start: int
+    duration: int
+    columns: Columns
+
+
+class Spool:
+    """Entries, links, contents and blocks of one document."""
+
+    def __init__(self) -> None:
+        self._base = sqlite3.connect("")  # a file without a name, gone when closed
+        self._base.executescript(f"PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; {_TABLES}")
+
+    def close(self) -> None:
+        """Forget everything."""
+        self._base.close()
+
+    # Remembering
+
+    def add(self, shell: Shell) -> int:
+        """Remember an entry and where its related links lead; its number."""
+        own, up = shell.self.href if shell.self else "", shell.up.href if shell.up else ""
+        up_key = key(up)
+        row = (
+            shell.kind, str(shell.at()), shell.text("id").lower(), own, key(own), up, up_key, up_key.rpartition("/")[0]
+        )  # fmt: skip
+        n = int(self._base.execute(f"INSERT INTO entry VALUES (NULL{', ?' * len(row)})", row).lastrowid or 0)
+        self._base.executemany(
+            "INSERT INTO link VALUES (?, ?, ?, ?)",
+            [(n, link.href, key(link.href), str(shell.at(link.element))) for link in shell.linked("related")],
+        )
+        return n
+
+    def add_content(self, n: int, kind: str, place: Place, instance: Content) -> None:
+        """Remember one content of the entry."""
+        self._base.execute("INSERT INTO content VALUES (?, ?, ?, ?)", (n, kind, str(place), instance.write()))
+
+    def add_block(self, n: int, place: Place, interval: tuple[int, int], columns: Columns) -> None:
+        """Remember the readings of one block of the entry."""
+        row = (n, str(place), *interval, len(columns), columns.dump())
+        self._base.execute("INSERT INTO block VALUES (?, ?, ?, ?, ?, ?)", row)
+
+    def complete(self) -> None:
+        """Everything is in; now it can be asked."""
+        self._base.executescript(_INDEXES)
+
+    # Asking
+
+    def run(self, statement: str, *values: object) -> None:
+        """Do what a statement in SQL says."""
+        self._base.execute(statement, values)
+
+    def ask(self, question: str, *values: object) -> Iterator[tuple[Any, ...]]:
+        """The rows a question in SQL gives."""
+        return iter(self._base.execute(question, values))
+
+    def has(self, kind: str) -> bool:
+        """Whether any entry holds this kind."""
+        return any(True for _ in self.ask("SELECT 1 FROM entry WHERE kind = ? LIMIT 1", kind))
+
+    def entries(self, where: str, *values: object) -> Iterator[Row]:
+        """The entries a condition fits, in the order of the document."""
+        question = (
+            f"SELECT n, kind, place, id, self, self_key, up, up_key FROM entry e WHERE {where} ORDER BY n"
+        )
+        for n, kind, place, *words in self.ask(question, *values):
+            yield Row(n, kind, Place.parse(place), *words)
+
+    def contents(self, where: str, *values: object) -> Iterator[Kept]:
+        """The contents a condition on `c` (content) and `e` (entry) fits, in the order of the document."""
+        question = (
+            "SELECT c.n, c.kind, c.place, c.xml FROM content c JOIN entry e ON e.n = c.n"
+            f" WHERE {where} ORDER BY c.n"
+        )
+        for n, kind, place, xml in self.ask(question, *values):
+            yield Kept(n, kind, Place.parse(place), _instance(xml))
+
+    def blocks(self, meter_reading: int | None) -> Iterator[KeptBlock]:
+        """The blocks of a meter reading in order of time; without one, those that belong to none."""
+        owner = "IS NULL" if meter_reading is None else "= ?"
+        values = () if meter_reading is None else (meter_reading,)
+        question = (
+            "SELECT b.place, b.start, b.duration, b.columns FROM block b JOIN owner o ON o.block = b.n"
+            f" WHERE o.meter_reading {owner} ORDER BY b.start, b.rowid"
+        )
+        for place, start, duration, columns in self.ask(question, *values):
+            yield KeptBlock(Place.parse(place), start, duration, Columns.load(columns))
+
+    def find_owners(self) -> None:
+        """Say of every block whose it is: by a related link of a MeterReading, else by its own path."""
+        self._base.executescript(
+            """
+            CREATE TABLE owner AS SELECT e.n AS block, coalesce(
+                (SELECT l.n FROM link l JOIN entry m ON m.n = l.n WHERE l.key IN (e.up_key, e.self_key)
+                 AND m.kind = 'MeterReading' LIMIT 1),
+                (SELECT m.n FROM entry m WHERE m.kind = 'MeterReading' AND m.self_key = e.above AND e.above != ''
+                 LIMIT 1)
+            ) AS meter_reading FROM entry e WHERE e.n IN (SELECT n FROM block);
+            CREATE INDEX owner_meter_reading ON owner (meter_reading);
+            """
+        )
+
+
+def _instance(xml: bytes) -> Content:
+    element = parse(xml)
+    kinds = {
+        kind.name: kind
+        for kind in vars(usage).values()
+        if isinstance(kind, type) and issubclass(kind, Content)
+    }
+    return kinds[str(element.tag).rpartition("}")[2]].read(element)
