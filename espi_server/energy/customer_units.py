@@ -23,6 +23,7 @@ from espi_server.energy.store import Item, Related, Shelf
 from espi_server.espi import customer
 from espi_server.espi.errors import EspiError
 
+_Tree = dict[uuid.UUID, dict[Kind, set[uuid.UUID]]]
 _MOST_DEVICES = 16  # named one by one at an agreement
 _TABLE_WINS = ("validityInterval",)
 CHAIN = (Kind.Customer, *PARENTS)
@@ -59,12 +60,14 @@ class CustomerUnit:
         self._source_ids: dict[uuid.UUID, str] = {}
         self._rows: list[AgreementRow] = []
         self._news = False
+        self._tree: _Tree | None = None
 
     def store(self) -> None:
         """Write everything, and count the customer's version if it was news."""
         store.ensure_customer(self._session, self._house.utility_id, self._id, self._reference)
         store.locked_customer(self._session, self._id)
         self._shelf = Shelf(self._session, self._house.utility_id, customer_id=self._id)
+        self._stored_ids = {id for _, id in self._shelf.stored}
         self._gather()
         self._make_ancestors()
         for node in self._in_order():
@@ -165,6 +168,7 @@ class CustomerUnit:
             self._put(node)
         except EspiError as error:
             del self._nodes[node.id]
+            self._tree = None
             file, line = self._place(node)
             self._report.error(file, line, f"{node.kind.name}: {error}")
 
@@ -184,7 +188,7 @@ class CustomerUnit:
         setattr(self._report, outcome, getattr(self._report, outcome) + 1)
 
     def _is_stored(self, id: uuid.UUID) -> bool:
-        return any(stored == id for _, stored in self._shelf.stored)
+        return id in self._stored_ids
 
     def _related(self, kind: Kind, id: uuid.UUID, up_id: uuid.UUID | None) -> tuple[Related, ...]:
         """Up to the parent, down to the collections there are; an agreement names its meters and devices too."""
@@ -205,9 +209,14 @@ class CustomerUnit:
         ]
         return [*found] if len(found) <= _MOST_DEVICES else []
 
-    def _children(self) -> dict[uuid.UUID, dict[Kind, set[uuid.UUID]]]:
+    def _children(self) -> _Tree:
         """The children of every resource by kind, those stored and those that come in now."""
-        tree: dict[uuid.UUID, dict[Kind, set[uuid.UUID]]] = defaultdict(lambda: defaultdict(set))
+        if self._tree is None:
+            self._tree = self._grown()
+        return self._tree
+
+    def _grown(self) -> _Tree:
+        tree: _Tree = defaultdict(lambda: defaultdict(set))
         for (kind, id), row in self._shelf.stored.items():
             if row.up_id:
                 tree[uuid.UUID(str(row.up_id))][kind].add(id)
@@ -222,7 +231,7 @@ class CustomerUnit:
             if id in self._nodes or kind not in CHAIN:
                 continue
             related = self._related(kind, id, row.up_id)
-            if row.shape != store.shape(related) or len(row.related) != len(related):
+            if row.related != store.written(related):
                 content, xml = checked(getattr(customer, kind.name), row.content)
                 item = Item(
                     kind, id, content, xml, self._house.started_at, related=related, up_id=row.up_id,

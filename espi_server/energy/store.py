@@ -117,7 +117,7 @@ class Shelf:
 
     def _values(self, item: Item) -> dict[str, Any]:
         return {
-            "related": [[int(kind), None if id is None else str(id)] for kind, id in item.related],
+            "related": written(item.related),
             "shape": shape(item.related),
             "names": " ".join(names(item.content)),
             "up_id": item.up_id, "reference_id": item.reference_id, "starts_at": item.starts_at,
@@ -163,6 +163,11 @@ def _utility(keys: Mapping[str, uuid.UUID | None]) -> uuid.UUID:
     id = keys["utility_id"]
     assert id is not None  # noqa: S101 - a shelf always has a utility
     return id
+
+
+def written(related: Collection[Related]) -> list[list[Any]]:
+    """The links as they are stored: [kind, id or null for a collection]."""
+    return [[int(kind), None if id is None else str(id)] for kind, id in related]
 
 
 def shape(related: Collection[Related]) -> str:
