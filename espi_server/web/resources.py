@@ -115,11 +115,14 @@ def _check_there(asked: Asked) -> None:
 def bulk(asked: Asked) -> Response:
     """All subscriptions of an application that name this bulk id."""
     utility, bulk_id = asked.grant.utility_id, asked.ids["Bulk"]
-    with house().database.reading() as session:
-        if not own.names_bulk(session, utility, asked.application, bulk_id):
-            raise asked.nowhere()
     opened = opening.bulk(utility, asked.application, bulk_id)
-    return sending.feed(asked)(Feed(house().database, asked.asking(opened=opened)))
+    made = Feed(house().database, asked.asking(opened=opened))
+    if not made.measured.points:
+        # Nothing is open now; was it ever?
+        with house().database.reading() as session:
+            if not own.names_bulk(session, utility, asked.application, bulk_id):
+                raise asked.nowhere()
+    return sending.feed(asked)(made)
 
 
 def collection(asked: Asked) -> Response:
