@@ -91,20 +91,22 @@ class Asked:
         return tariff.read(record, read_sidecar(sidecar) if sidecar else file.sidecar_of(record))
 
     def _usage(self) -> Usage:
-        with _column_is_usage():
+        with _column_is_asked("--column"):
             usage = usages.read(self.usage_path, start=self.start, step=self.step, column=self.column)
-            if self.generation is None:
-                return usage
-            column = self.generation_column
-            try:
-                produced = usages.read(
-                    self.generation, start=self.start, step=self.step, column=column or self.column
-                )
-            except usages.NoColumn:
-                if column is not None:
-                    raise
-                produced = usages.read(self.generation, start=self.start, step=self.step)
-        return usage.less(produced)
+        if self.generation is None:
+            return usage
+        with _column_is_asked("--generation-column"):
+            return usage.less(self._produced(self.generation))
+
+    def _produced(self, path: Path) -> Usage:
+        """The generation: its own column if one is named, else the one of that name in the usage, else the only one."""
+        try:
+            column = self.generation_column or self.column
+            return usages.read(path, start=self.start, step=self.step, column=column)
+        except usages.NoColumn:
+            if self.generation_column is not None:
+                raise
+            return usages.read(path, start=self.start, step=self.step)
 
     def _calendar(self, priced: Tariff, usage: Usage) -> Calendar:
         name = self.timezone or priced.sidecar.time_zone
@@ -128,12 +130,12 @@ class Asked:
 
 
 @contextmanager
-def _column_is_usage() -> Iterator[None]:
+def _column_is_asked(option: str) -> Iterator[None]:
     """A column that is not in the file is a wrong option, not a wrong file."""
     try:
         yield
     except usages.NoColumn as wrong:
-        raise click.BadParameter(str(wrong), param_hint="'--column'") from wrong
+        raise click.BadParameter(str(wrong), param_hint=f"'{option}'") from wrong
 
 
 def _position(file: TariffFile, record: dict[str, Any]) -> int:

@@ -14,6 +14,7 @@ from espi_server.rates.plan import Plan
 from espi_server.rates.pricing import AS_RECORDED, Batch, Terms, charge
 from espi_server.rates.tariff import Tariff
 from espi_server.rates.usage import Usage, is_daily
+from espi_server.rates.words import MONTHS
 
 __all__ = [
     "AS_RECORDED",
@@ -45,9 +46,20 @@ def bill(tariff: Tariff, usage: Usage, calendar: Calendar, terms: Terms = AS_REC
 
 def bill_of_cells(tariff: Tariff, cells: Cells, calendar: Calendar, terms: Terms = AS_RECORDED) -> Bill:
     """The same bill from stored cells, no reading touched."""
+    check_read(cells, calendar)
     plan = Plan.of(tariff, calendar, min(cells.slots, max(tariff.slots, 24)))
     amounts = charge(plan, Batch.of([cells.with_slots(plan.slots)]), terms)
     return lines_of(plan, amounts)
+
+
+def check_read(cells: Cells, calendar: Calendar) -> None:
+    """Raises DoesNotFit naming the months of the cycles that have no reading at all."""
+    if cells.unread:
+        bare = [calendar.parts[n] for n in cells.unread]
+        raise DoesNotFit(
+            f"There is no reading at all in {', '.join(f'{MONTHS[one.month - 1]} {one.year}' for one in bare)}, and a "
+            "bill cannot be estimated from nothing. Add the readings or leave the cycle out."
+        )
 
 
 def check_daily(plan: Plan) -> None:

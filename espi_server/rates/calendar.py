@@ -21,6 +21,10 @@ from numpy.typing import NDArray
 from espi_server.rates.errors import DoesNotFit, UnknownZone
 
 DAY = 86_400
+EARLIEST, LATEST = (
+    -2_208_988_800,
+    7_258_118_400,
+)  # the years 1900 to 2200; clocks and calendars hold well beyond
 WEEKDAY, WEEKEND, HOLIDAY = 0, 1, 2
 DAY_TYPES = 3
 EPOCH = date(1970, 1, 1)
@@ -310,7 +314,12 @@ def check_fit(calendar: Calendar, start: int, step: int, count: int) -> None:
 
 
 def readings_span(zone: ZoneInfo, start: int, step: int, count: int) -> tuple[int, int]:
-    """UTC seconds at which the first reading starts and the last one ends."""
+    """UTC seconds at which the first reading starts and the last one ends. Raises DoesNotFit beyond the year 2200."""
+    if start + step * count > LATEST:
+        raise DoesNotFit(
+            f"{count:,} readings of {step // 60} minutes reach beyond the year 2200. Mend --start, --interval or the "
+            "file."
+        )
     if step == DAY:
         return start, int(reading_times(zone, start, step, count + 1)[-1])
     return start, start + step * count

@@ -147,6 +147,14 @@ class Cells:
         """Imports less exports."""
         return self.imports if self.exports is None else self.imports - self.exports
 
+    @cached_property
+    def unread(self) -> list[int]:
+        """The parts that should have readings and have none."""
+        if self.missing is None:
+            return []
+        present = (self.expected - self.missing).sum(axis=1)
+        return np.flatnonzero((self.expected.sum(axis=1) > 0) & (present == 0)).tolist()
+
     def filled(self) -> Cells:
         """The same cells with missing readings taken as the mean of the readings of their cell.
 
@@ -155,13 +163,11 @@ class Cells:
         """
         if self.missing is None or not self.missing.any():
             return self
-        present = self.expected - self.missing
-        empty = (self.expected.sum(axis=1) > 0) & (present.sum(axis=1) == 0)
-        if empty.any():
+        if self.unread:
             raise DoesNotFit(
-                f"Part {int(np.flatnonzero(empty)[0]) + 1} of the cycles has no reading at all; a bill "
-                "cannot be estimated from nothing. Add the readings or leave the cycle out."
+                "These cells have a month without any reading; a bill cannot be estimated from nothing."
             )
+        present = self.expected - self.missing
         return replace(
             self,
             missing=None,
@@ -190,8 +196,8 @@ def _channels(
 ) -> tuple[Floats, Floats | None, bool]:
     """Imports, exports if there are any, and whether no reading is missing."""
     if usage.generated is not None and metering is Metering.BUY_ALL_SELL_ALL:
-        imports, whole = _added(usage.kwh, index)
-        exports, all_there = _added(usage.generated, index)
+        imports, whole = _added(np.maximum(usage.kwh, 0), index)
+        exports, all_there = _added(usage.generated + np.maximum(-usage.kwh, 0), index)
         return imports, exports, whole and all_there
     net, whole = _added(usage.net, index)
     if not usage.exports:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from espi_server.rates.calendar import Cycle, check_cycles, midnight
+from espi_server.rates.calendar import EARLIEST, LATEST, Cycle, check_cycles, midnight
 from espi_server.rates.errors import RatesError, Unreadable
 from espi_server.rates.fields import normalised
 from espi_server.rates.sidecar import NO_SIDECAR, Sidecar
@@ -139,20 +139,27 @@ def _cycle(path: Path, number: int, pair: Any, zone: ZoneInfo) -> Cycle:
 def instant(given: Any, zone: ZoneInfo) -> int:
     """UTC seconds of a local date (its midnight in the zone), of an ISO instant, or of seconds since 1970."""
     if isinstance(given, int) and not isinstance(given, bool):
-        return given
+        return _in_our_times(given)
     text = str(given).strip()
     try:
-        return midnight(zone, date.fromisoformat(text))
+        day = date.fromisoformat(text)
     except ValueError:
         return utc_instant(text)
+    return midnight(zone, day) if 1900 <= day.year < 2200 else _in_our_times(LATEST + 1)
 
 
 def utc_instant(text: str) -> int:
     """UTC seconds of an ISO date-time; one without offset is taken as UTC. Raises ValueError."""
     if text.strip().lstrip("-").isdecimal():
-        return int(text)
+        return _in_our_times(int(text))
     read = datetime.fromisoformat(text.strip())
     moment = read if read.tzinfo else read.replace(tzinfo=UTC)
     if moment.microsecond:
         raise ValueError(f"{text!r} has a fraction of a second")
-    return int(moment.timestamp())
+    return _in_our_times(int(moment.timestamp()))
+
+
+def _in_our_times(moment: int) -> int:
+    if not EARLIEST <= moment <= LATEST:
+        raise ValueError("only the years 1900 to 2200 are known")
+    return moment

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,15 +12,25 @@ import click
 
 from espi_server.rates.calendar import DAY
 from espi_server.rates.files import utc_instant
+from espi_server.rates.shape import DEAREST
+from espi_server.shell import tell
 
 ANY = TypeVar("ANY", bound=Callable[..., Any])
 
 
 def _start(_context: click.Context, _parameter: click.Parameter, given: str) -> int:
     try:
-        return utc_instant(given)
+        start = utc_instant(given)
     except (ValueError, OverflowError) as wrong:
         raise click.BadParameter(f"{given!r} is not a UTC instant such as 2025-01-01T08:00:00Z.") from wrong
+    if not _names_its_offset(given):
+        tell(f"Note: --start {given} names no offset from UTC; it is taken as UTC.")
+    return start
+
+
+def _names_its_offset(given: str) -> bool:
+    text = given.strip()
+    return text.lstrip("-").isdecimal() or datetime.fromisoformat(text).tzinfo is not None
 
 
 def _step(_context: click.Context, _parameter: click.Parameter, minutes: int) -> int:
@@ -50,7 +60,7 @@ def _price(_context: click.Context, _parameter: click.Parameter, given: str | No
         price = Decimal(given)
     except InvalidOperation:
         price = Decimal("NaN")
-    if not price.is_finite():
+    if not (price.is_finite() and abs(price) < DEAREST):
         raise click.BadParameter(f"{given!r} is not a price in $/kWh such as 0.05.")
     return price
 

@@ -73,6 +73,18 @@ def _limit_units(plain: Plain) -> Iterator[Finding]:
             )
 
 
+def _mixed_units(plain: Plain) -> Iterator[Finding]:
+    for p, period in enumerate(plain["energyratestructure"]):
+        units = {str(tier.get("unit", "kWh")).lower() for tier in period if tier.get("max") is not None}
+        if units == {"kwh", "kwh daily"}:
+            yield money(
+                "UNITS_MIXED",
+                f"energyratestructure[{p}]",
+                "Limits in kWh and in kWh daily stand in one ladder: which comes first depends on the days of the "
+                "bill. Write all of them in one unit.",
+            )
+
+
 def _same_price(plain: Plain) -> Iterator[Finding]:
     for p, period in enumerate(plain["energyratestructure"]):
         prices = [(number(tier.get("rate")) or 0) + (number(tier.get("adj")) or 0) for tier in period]
@@ -302,6 +314,7 @@ SENSE = (
     _prices,
     _open_end,
     _limit_units,
+    _mixed_units,
     _same_price,
     _typing_errors,
     _units_without_value,

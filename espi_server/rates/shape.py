@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from typing import Any
 
 from espi_server.rates.finding import Finding, Plain, error, number, whole
 
 ENERGY_UNITS = ("kWh", "kWh daily", "kWh/kW", "kWh/kW daily")
+DEAREST = 10**6  # dollars: beyond it a number is no price of anything
 CHARGE_UNITS = ("$/day", "$/month", "$/year")
 
 
@@ -49,6 +51,8 @@ def _tier_numbers(where: str, tier: Plain) -> Iterator[Finding]:
     for key in ("rate", "adj", "max", "sell"):
         if tier.get(key) is not None and number(tier[key]) is None:
             yield error("NOT_A_NUMBER", f"{where}.{key}", f"{tier[key]!r} is not a number.")
+        elif key != "max" and abs(number(tier.get(key)) or Decimal(0)) >= DEAREST:
+            yield error("NOT_A_NUMBER", f"{where}.{key}", f"{tier[key]} is no price in dollars.")
     limit = number(tier.get("max"))
     if limit is not None and limit <= 0:
         yield error(
@@ -117,8 +121,9 @@ def _schedule(name: str, rows: Any, periods: int) -> Iterator[Finding]:
         for hour, period in enumerate(row):
             at = whole(period)
             if at is None:
-                yield error("NOT_A_NUMBER", f"{name}[{month}][{hour}]", f"{period!r} is not a period number.")
-            elif not 0 <= at < periods:
+                yield error("NOT_A_NUMBER", f"{name}[{month}][{hour}]", f"{period} is not a period number.")
+                return
+            if not 0 <= at < periods:
                 yield error(
                     "PERIOD_MISSING",
                     f"{name}[{month}][{hour}]",
@@ -151,6 +156,7 @@ def _flat_months(plain: Plain) -> Iterator[Finding]:
                     f"Period {period} is not in "
                     f"flatdemandstructure, which has periods 0 to {len(structure) - 1}.",
                 )
+                return
 
 
 def _demand_units(plain: Plain) -> Iterator[Finding]:
@@ -164,6 +170,8 @@ def _charges(plain: Plain) -> Iterator[Finding]:
     for amount, unit in (("fixedchargefirstmeter", "fixedchargeunits"), ("mincharge", "minchargeunits")):
         if plain.get(amount) is not None and number(plain[amount]) is None:
             yield error("NOT_A_NUMBER", amount, f"{plain[amount]!r} is not a number.")
+        elif abs(number(plain.get(amount)) or Decimal(0)) >= DEAREST:
+            yield error("NOT_A_NUMBER", amount, f"{plain[amount]} is no amount in dollars.")
         if plain.get(unit) is not None and str(plain[unit]).lower() not in CHARGE_UNITS:
             yield error(
                 "UNIT_UNKNOWN",
@@ -176,6 +184,13 @@ def _ratchet(plain: Plain) -> Iterator[Finding]:
     for name in ("lookbackpercent", "lookbackrange", "startdate", "enddate", "eiaid"):
         if plain.get(name) not in (None, "") and number(plain[name]) is None:
             yield error("NOT_A_NUMBER", name, f"{plain[name]!r} is not a number.")
+    if (number(plain.get("lookbackpercent")) or 0) < 0:
+        yield error("NOT_A_NUMBER", "lookbackpercent", f"{plain['lookbackpercent']} is no share of a demand.")
+    back = number(plain.get("lookbackrange"))
+    if back is not None and (back < 0 or back != int(back)):
+        yield error(
+            "NOT_A_NUMBER", "lookbackrange", f"{plain['lookbackrange']} is not a whole number of months."
+        )
     months = plain.get("lookbackmonths")
     if months and (not isinstance(months, list) or len(months) != 12):
         yield error("SCHEDULE_SHAPE", "lookbackmonths", "must be 12 true or false, January first.")

@@ -15,8 +15,10 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 from espi_server.rates import holidays
-from espi_server.rates.charges import Charge, charge, decimal
+from espi_server.rates.calendar import zone_named
+from espi_server.rates.charges import Charge, Per, charge
 from espi_server.rates.errors import RatesError
+from espi_server.rates.finding import number
 
 if TYPE_CHECKING:
     from espi_server.rates.tariff import Schedule
@@ -146,10 +148,17 @@ class Sidecar:
         wanted = set(years)
         return frozenset(day for day in self.holidays if day.year in wanted)
 
-    def with_edges(self, schedule: Schedule) -> Schedule:
-        """The schedule with the sidecar's edges laid over it, in quarter hours where there are any."""
+    def with_edges(self, schedule: Schedule, periods: int) -> Schedule:
+        """The schedule with the sidecar's edges laid over it, in quarter hours where there are any.
+
+        Raises BadSidecar where an edge names none of the record's `periods`.
+        """
         if not self.edges:
             return schedule
+        if strangers := sorted({edge.period for edge in self.edges} - set(range(periods))):
+            raise BadSidecar(
+                f"The sidecar's edges name period {strangers[0]}; energyratestructure has periods 0 to {periods - 1}."
+            )
         fine = schedule.with_slots(96)
         rows = {
             "weekday": [list(row) for row in fine.weekday],
@@ -164,6 +173,23 @@ class Sidecar:
 
 
 NO_SIDECAR = Sidecar()
+
+
+def _decimal(given: Any) -> Decimal:
+    read = number(given)
+    if read is None:
+        raise ValueError(f"{given!r} is not a number")
+    return read
+
+
+def _zone(given: Any) -> str:
+    return str(zone_named(str(given)).key)
+
+
+def _yes_or_no(given: Any) -> bool:
+    if not isinstance(given, bool):
+        raise ValueError(f"{given!r} is neither true nor false")
+    return given
 
 
 def _rins(given: Any) -> tuple[tuple[str, str], ...]:
@@ -189,10 +215,10 @@ def _baseline(given: Any) -> Baseline:
     credit = given.get("credit")
     return Baseline(
         allowances=tuple(
-            Allowance(_months(one["months"]), decimal(one["kwh_per_day"])) for one in given["allowances"]
+            Allowance(_months(one["months"]), _decimal(one["kwh_per_day"])) for one in given["allowances"]
         ),
-        medical_extra=decimal(given.get("medical_extra", 0)),
-        credit=None if credit is None else decimal(credit),
+        medical_extra=_decimal(given.get("medical_extra", 0)),
+        credit=None if credit is None else _decimal(credit),
         territory=str(given.get("territory", "")),
         heat_source=str(given.get("heat_source", "")),
     )
@@ -200,7 +226,7 @@ def _baseline(given: Any) -> Baseline:
 
 def _discounts(given: Any) -> tuple[Discount, ...]:
     found = tuple(
-        Discount(str(one["name"]), decimal(one["percent"]), tuple(one.get("on", ("energy",))))
+        Discount(str(one["name"]), _decimal(one["percent"]), tuple(one.get("on", ("energy",))))
         for one in given
     )
     if any(set(one.on) - set(COMPONENTS) for one in found):
@@ -210,23 +236,25 @@ def _discounts(given: Any) -> tuple[Discount, ...]:
 
 def _credits(given: Any) -> tuple[BillCredit, ...]:
     return tuple(
-        BillCredit(str(one["name"]), decimal(one["amount"]), _months(one.get("months", ALL_MONTHS)))
+        BillCredit(str(one["name"]), _decimal(one["amount"]), _months(one.get("months", ALL_MONTHS)))
         for one in given
     )
 
 
 def _adders(given: Any) -> tuple[Adder, ...]:
-    return tuple(Adder(str(one["name"]), decimal(one["price"])) for one in given)
+    return tuple(Adder(str(one["name"]), _decimal(one["price"])) for one in given)
 
 
 def _minimum_delivery(given: Any) -> MinimumDelivery | None:
-    least = charge(given["amount"], given["unit"])
-    return None if least is None else MinimumDelivery(least, decimal(given["delivery_price"]))
+    if given["unit"] not in [per.value for per in Per]:
+        raise ValueError(f"{given['unit']!r} is not one of {', '.join(per.value for per in Per)}")
+    least = charge(_decimal(given["amount"]), given["unit"])
+    return None if least is None else MinimumDelivery(least, _decimal(given["delivery_price"]))
 
 
 def _export_prices(given: Any) -> tuple[tuple[tuple[Decimal, ...], ...], ...]:
     tables = tuple(
-        tuple(tuple(decimal(price) for price in row) for row in given[days])
+        tuple(tuple(_decimal(price) for price in row) for row in given[days])
         for days in ("weekday", "weekend")
     )
     if any(len(table) != 12 or any(len(row) != 24 for row in table) for table in tables):
@@ -261,7 +289,7 @@ def _minutes(clock: Any) -> int:
 PARTS: dict[str, Callable[[Any], Any]] = {
     "rins": _rins,
     "currency": str,
-    "time_zone": str,
+    "time_zone": _zone,
     "holidays": _holidays,
     "baseline": _baseline,
     "discounts": _discounts,
@@ -271,7 +299,22 @@ PARTS: dict[str, Callable[[Any], Any]] = {
     "generation_record": str,
     "export_prices": _export_prices,
     "edges": _edges,
-    "open": bool,
+    "open": _yes_or_no,
+}
+FORMS = {
+    "rins": '[{"role": "bundled", "rin": "USCA-…"}]',
+    "currency": '"USD"',
+    "time_zone": '"America/Los_Angeles"',
+    "holidays": '"us-eight" or ["2025-07-04", …]',
+    "baseline": '{"allowances": [{"months": [6, 7], "kwh_per_day": 9.8}], "medical_extra": 0, "credit": -0.09}',
+    "discounts": '[{"name": "CARE", "percent": 35, "on": ["energy"]}]',
+    "credits": '[{"name": "Climate credit", "amount": 58.23, "months": [4, 10]}]',
+    "adders": '[{"name": "PCIA 2021", "price": 0.0094}]',
+    "minimum_delivery": '{"amount": 0.4, "unit": "$/day", "delivery_price": 0.1}',
+    "generation_record": "a label",
+    "export_prices": '{"weekday": 12 rows of 24 prices, "weekend": the same}',
+    "edges": '[{"months": [6, 7], "days": "weekday", "from": "16:30", "to": "21:00", "period": 1}]',
+    "open": "true or false",
 }
 CARRIED = ("eligibility", "event_adders", "vintage", "comment")  # kept for others, no part of a bill here
 
@@ -281,4 +324,10 @@ def _part(name: str, given: Any) -> Any:
         return PARTS[name](given)
     except (KeyError, TypeError, ValueError, AttributeError, InvalidOperation) as wrong:
         reason = f"{wrong} is missing" if isinstance(wrong, KeyError) else str(wrong)
-        raise BadSidecar(f"The sidecar's {name} is not understood: {reason}.") from wrong
+        if isinstance(
+            wrong, TypeError | AttributeError
+        ):  # Python's words about its own types help nobody here
+            reason = f"{given!r} has another form"
+        raise BadSidecar(
+            f"The sidecar's {name} is not understood: {reason.rstrip('.')}. Accepted: {FORMS[name]}."
+        ) from wrong

@@ -190,12 +190,13 @@ def read(record: Mapping[str, Any], sidecar: Sidecar = NO_SIDECAR) -> Tariff:
 
 
 def _tariff(plain: Mapping[str, Any], sidecar: Sidecar) -> Tariff:
-    energy_schedule = sidecar.with_edges(_schedule(plain, "energy"))
+    energy = _ladders(plain.get("energyratestructure", ()))
+    energy_schedule = sidecar.with_edges(_schedule(plain, "energy"), len(energy))
     return Tariff(
         label=str(plain.get("label", "")),
         name=str(plain.get("name", "")),
         utility=str(plain.get("utility", "")),
-        energy=_ladders(plain.get("energyratestructure", ())),
+        energy=energy,
         energy_schedule=energy_schedule,
         flat_demand=_ladders(plain.get("flatdemandstructure", ())),
         flat_demand_months=tuple(

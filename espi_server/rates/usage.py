@@ -10,6 +10,7 @@ import csv
 import gzip
 import io
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +24,7 @@ from espi_server.rates.errors import DoesNotFit, Unreadable
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
+MOST = 1e12  # kWh in one reading; more is a slip of the pen, and sums of it would leave the floats
 NOTHING = ("", "nan", "na", "n/a", "null", "none")
 ESTIMATED = (
     "e",
@@ -121,7 +123,7 @@ def _text(path: Path) -> str:
         raw = path.read_bytes()
         if raw[:2] == b"\x1f\x8b":
             raw = gzip.decompress(raw)
-        return raw.decode("utf-8-sig")
+        return raw.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except FileNotFoundError as missing:
         raise Unreadable(f"{path} does not exist. Check the name.") from missing
     except (gzip.BadGzipFile, EOFError, zlib.error) as broken:
@@ -142,13 +144,15 @@ def _split_header(path: Path, text: str) -> tuple[list[str], str, str]:
         raise Unreadable(f"{path} is empty. It needs one row per interval, a number of kWh in each.")
     first, _, rest = text.partition("\n")
     delimiter = next((mark for mark in (",", ";", "\t") if mark in first), ",")
-    cells = [cell.strip() for cell in next(csv.reader([first], delimiter=delimiter), [])]
+    _, row = next(_rows(path, first, delimiter), (0, []))
+    cells = [cell.strip() for cell in row]
     return cells, delimiter, rest if _is_header(cells) else text
 
 
 def _is_header(cells: list[str]) -> bool:
-    """A first row where no cell is a number or empty names the columns."""
-    return bool(cells) and not any(_is_number(cell) or cell.lower() in NOTHING for cell in cells)
+    """A first row without numbers names the columns; only the first name may be missing, as a saved index has none."""
+    names = cells[1:] if len(cells) > 1 and not cells[0] else cells
+    return bool(names) and not any(_is_number(cell) or cell.lower() in NOTHING for cell in names)
 
 
 def _is_number(text: str) -> bool:
@@ -163,23 +167,30 @@ def _column(path: Path, header: list[str], wanted: str | None) -> int:
     names = [name.lower() for name in header] if _is_header(header) else []
     if wanted is not None:
         if wanted.lower() in names:
-            return names.index(wanted.lower())
+            return _only(path, names, wanted.lower())
         if wanted.isdecimal() and 1 <= int(wanted) <= len(header):
             return int(wanted) - 1
         raise NoColumn(f"{path} has no column {wanted!r}. {_columns_there(header)}")
     if len(header) == 1:
         return 0
     if "kwh" in names:
-        return names.index("kwh")
+        return _only(path, names, "kwh")
     raise NoColumn(
         f"{path} has {len(header)} columns; say which holds the kWh with --column. {_columns_there(header)}"
     )
 
 
+def _only(path: Path, names: list[str], name: str) -> int:
+    if names.count(name) > 1:
+        at = " and ".join(str(n) for n, one in enumerate(names, 1) if one == name)
+        raise NoColumn(f"{path} has {names.count(name)} columns {name!r}: name one by its number, {at}.")
+    return names.index(name)
+
+
 def _columns_there(header: list[str]) -> str:
     if _is_header(header):
         return f"Its columns: {', '.join(header)}."
-    return f"It has no header; its columns are numbers from 1 to {len(header)}."
+    return f"It has no header; its columns are called by numbers from 1 to {len(header)}."
 
 
 def _numbers(path: Path, body: str, column: int, delimiter: str, header: list[str]) -> Floats:
@@ -193,16 +204,15 @@ def _numbers(path: Path, body: str, column: int, delimiter: str, header: list[st
             values: Floats = np.array(cells, dtype=object).astype(np.float64)
         except (ValueError, IndexError):
             return _slowly(path, body, column, delimiter, header)
-        if np.isfinite(values).all():
+        if (np.abs(values) < MOST).all():
             return values
     return _slowly(path, body, column, delimiter, header)
 
 
 def _slowly(path: Path, body: str, column: int, delimiter: str, header: list[str]) -> Floats:
     values = []
-    rows = csv.reader(io.StringIO(body), delimiter=delimiter)
-    for row in rows:
-        line = rows.line_num + int(_is_header(header))
+    for number, row in _rows(path, body, delimiter):
+        line = number + int(_is_header(header))
         if row and (len(row) > len(header) or column >= len(row)):
             raise Unreadable(
                 f"{path}, line {line}: the row has {len(row)} columns and the first row {len(header)}. Write numbers "
@@ -212,6 +222,15 @@ def _slowly(path: Path, body: str, column: int, delimiter: str, header: list[str
     return np.array(values, np.float64)
 
 
+def _rows(path: Path, body: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    rows = csv.reader(io.StringIO(body), delimiter=delimiter)
+    try:
+        for row in rows:
+            yield rows.line_num, row
+    except csv.Error as wrong:
+        raise Unreadable(f"{path} is no CSV of readings near line {rows.line_num + 1}: {wrong}.") from wrong
+
+
 def _cell(path: Path, line: int, cell: str) -> float:
     if cell.lower() in NOTHING:
         return float("nan")
@@ -219,7 +238,7 @@ def _cell(path: Path, line: int, cell: str) -> float:
         value = float(cell)
     except ValueError:
         value = float("inf")
-    if not np.isfinite(value):
+    if not abs(value) < MOST:
         raise Unreadable(
             f"{path}, line {line}: {cell!r} is not a number of kWh. Write it like 0.125, with a point and "
             "without separators; leave the cell empty if the reading is missing."

@@ -103,6 +103,16 @@ def test_all_bought_and_all_sold_are_not_netted() -> None:
     assert cells.exports.sum() == 2232
 
 
+def test_column_that_goes_below_zero_is_sold_beside_the_generation() -> None:
+    used = usage([2.0, -0.5], first=date(2025, 1, 1), generated=np.array([1.0, 3.0]))
+    calendar = read_days(date(2025, 1, 1), date(2025, 1, 2))
+
+    found = Cells.of(used, calendar, metering=Metering.BUY_ALL_SELL_ALL)
+
+    assert found.exports is not None
+    assert (found.imports.sum(), found.exports.sum()) == (2.0, 4.5)
+
+
 def test_cells_of_unlike_calendars_are_not_added() -> None:
     january, year = usage(np.ones(744)), usage(np.ones(8760))
 

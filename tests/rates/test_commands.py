@@ -243,6 +243,9 @@ def test_record_that_cannot_be_priced_ends_with_one(
         ("--holidays", "2025-13-01", "Write dates like"),
         ("--column", "kWh net", "has no column 'kWh net'"),
         ("--export-rate", "cheap", "not a price"),
+        ("--export-rate", "1e400", "not a price"),
+        ("--start", "99999999999999999", "not a UTC instant"),
+        ("--start", "9999-12-31T08:00:00Z", "not a UTC instant"),
         ("--metering", "magic", "is not one of"),
     ],
 )
@@ -298,6 +301,8 @@ def test_files_that_are_not_there_or_not_json_end_with_three(rate: Path, home: P
         ([], "holds no cycles", 3),
         ([["2025-01-09"]], "not a pair", 3),
         ([["soon", "later"]], "Each edge is a local date", 3),
+        ([["0001-01-01", "9999-12-31"]], "only the years 1900 to 2200", 3),
+        ([[1, 10**30]], "only the years 1900 to 2200", 3),
     ],
 )
 def test_cycles_that_do_not_fit_say_what_to_mend(
@@ -314,10 +319,55 @@ def test_readings_that_are_no_whole_months_say_so(rate: Path, tmp_path: Path) ->
     assert "Calendar cycles need whole local months" in run("bill", rate, short, *YEAR, check=1).stderr
 
 
-def test_sidecar_that_is_not_understood_names_the_part(rate: Path, home: Path, tmp_path: Path) -> None:
-    wrong = written(tmp_path, {"discounts": [{"name": "CARE"}]}, "sidecar.json")
+def test_start_without_offset_is_told_to_be_utc(rate: Path, home: Path) -> None:
+    told = run("bill", rate, home, *YEAR, "--start", "2025-01-01T08:00:00").stderr
 
-    assert "discounts" in run("bill", rate, home, *YEAR, "--sidecar", wrong, check=1).stderr
+    assert "it is taken as UTC" in told
+
+
+def test_readings_beyond_our_times_say_so(rate: Path, tmp_path: Path) -> None:
+    endless = csv(tmp_path / "endless.csv", np.ones(100_000))
+
+    told = run("bill", rate, endless, *YEAR, "--interval", "1440", check=1).stderr
+
+    assert "beyond the year 2200" in told
+
+
+def test_month_without_any_reading_is_named(rate: Path, tmp_path: Path) -> None:
+    used = household().kwh.copy()
+    used[59 * 96 - 4 : 91 * 96 - 4] = np.nan
+
+    told = run("bill", rate, csv(tmp_path / "gap.csv", used), *YEAR, check=1).stderr
+
+    assert "no reading at all in March 2025," in told
+
+
+def test_column_of_the_generation_is_asked_for_by_its_own_option(rate: Path, home: Path) -> None:
+    told = run("bill", rate, home, *YEAR, "--generation", home, "--generation-column", "sun", check=2).stderr
+
+    assert "--generation-column" in told
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        ({"discounts": [{"name": "CARE"}]}, "discounts is not understood: 'percent' is missing. Accepted: "),
+        ({"discounts": [{"name": "CARE", "percent": "NaN"}]}, "'NaN' is not a number"),
+        ({"adders": [{"name": "PCIA", "price": "dear"}]}, "'dear' is not a number"),
+        ({"baseline": 3}, "3 has another form. Accepted: "),
+        ({"time_zone": "America/Los_Angles"}, "Did you mean America/Los_Angeles"),
+        ({"open": "no"}, "neither true nor false"),
+        ({"minimum_delivery": {"amount": 1, "unit": "$/week", "delivery_price": 0}}, "'$/week' is not one of"),
+        ({"edges": [{"from": "16:30", "to": "17:00", "period": 9}]}, "name period 9; energyratestructure has"),
+        ({"colour": "blue"}, "unknown parts: colour"),
+    ],
+)  # fmt: skip
+def test_sidecar_that_is_not_understood_names_the_part(
+    part: dict[str, Any], words: str, rate: Path, home: Path, tmp_path: Path
+) -> None:
+    wrong = written(tmp_path, part, "sidecar.json")
+
+    assert words in run("bill", rate, home, *YEAR, "--sidecar", wrong, check=1).stderr
 
 
 def test_check_names_every_finding_and_ends_with_one(tmp_path: Path) -> None:

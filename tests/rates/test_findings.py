@@ -36,6 +36,18 @@ def test_clean_record_has_no_finding() -> None:
     assert findings.check(time_of_use()) == []
 
 
+def test_schedule_wrong_everywhere_is_told_once() -> None:
+    found = findings.check(record(energyweekdayschedule=[[None] * 24] * 12))
+
+    assert [one.where for one in found] == ["energyweekdayschedule[0][0]"]
+
+
+def test_limits_in_two_units_are_doubted() -> None:
+    steps = [{"rate": 1, "max": 500, "unit": "kWh"}, {"rate": 2, "max": 20, "unit": "kWh daily"}, {"rate": 3}]
+
+    assert "UNITS_MIXED" in money(record(energyratestructure=[steps]))
+
+
 def test_finding_tells_code_words_and_place() -> None:
     (found,) = findings.check(record(energyratestructure=[[{"rate": 0.2, "unit": "therm"}]]))
 
@@ -68,6 +80,11 @@ def test_finding_tells_code_words_and_place() -> None:
         ({"fixedchargefirstmeter": 3, "fixedchargeunits": "$/week"}, "UNIT_UNKNOWN"),
         ({"mincharge": "two", "minchargeunits": "$/day"}, "NOT_A_NUMBER"),
         ({"lookbackmonths": [1, 0]}, "SCHEDULE_SHAPE"),
+        ({"lookbackrange": 2.5}, "NOT_A_NUMBER"),
+        ({"lookbackrange": -3}, "NOT_A_NUMBER"),
+        ({"lookbackpercent": -0.5}, "NOT_A_NUMBER"),
+        ({"energyratestructure": [[{"rate": 1e308}]]}, "NOT_A_NUMBER"),
+        ({"fixedchargefirstmeter": 1e30, "fixedchargeunits": "$/day"}, "NOT_A_NUMBER"),
     ],
 )
 def test_record_that_cannot_be_priced_is_refused_with_the_place(fields: dict[str, Any], code: str) -> None:

@@ -176,6 +176,25 @@ def test_net_billing_with_credit_carried_is_sams() -> None:
     assert energy == pytest.approx(list(theirs["year1_monthly_ec_charge_with_system"]), abs=1e-3)
 
 
+def test_minimum_after_dollar_credit_is_sams() -> None:
+    least = {
+        "mincharge": 60,
+        "minchargeunits": "$/month",
+        "fixedchargefirstmeter": 5,
+        "fixedchargeunits": "$/month",
+    }
+    given = json.loads(SAMPLES.read_text())["items"][1] | least
+    used = sunny(3600, 3.0)
+
+    theirs = sam(given, used, ur_metering_option=1, ur_sell_eq_buy=1)
+
+    same(
+        ours(given, used, Terms(Metering.DOLLAR_CREDIT)),
+        "minimum",
+        theirs["year1_monthly_minimum_with_system"],
+    )
+
+
 def test_limits_by_hours_of_use_are_sams() -> None:
     steps = [[{"rate": 0.5, "max": 200, "unit": "kWh/kW"}, {"rate": 0.4, "max": 250, "unit": "kWh"},
               {"rate": 0.3, "max": 900, "unit": "kWh"}, {"rate": 0.1, "unit": "kWh/kW"}]]  # fmt: skip

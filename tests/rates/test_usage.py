@@ -68,11 +68,44 @@ def test_empty_line_is_a_missing_reading(tmp_path: Path) -> None:
         ("kwh\n1\n1e999\n", "line 3: '1e999'"),
         ("kwh\n1\n0,5\n", "line 3"),
         ("time,kwh\na,1\nb\n", "line 3: the row has 1 columns and the first row 2"),
+        ("kwh\n1\n1e13\n", "line 3: '1e13' is not a number of kWh"),
+        ("kwh\n" + "9" * 200_000, "no CSV of readings near line 2"),
+        ("9" * 200_000, "no CSV of readings|is not a number"),
     ],
 )
 def test_what_is_not_a_reading_is_named_with_its_line(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(Unreadable, match=words):
         read(tmp_path, text)
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
+def test_every_kind_of_line_ending_ends_a_line(tmp_path: Path, ending: str) -> None:
+    found = read(tmp_path, ending.join(["time,kwh", "a,1", "b,2", ""]))
+
+    assert found.kwh.tolist() == [1, 2]
+
+
+def test_line_endings_may_be_mixed(tmp_path: Path) -> None:
+    assert read(tmp_path, "kwh\r\n1\n2\r\n3").kwh.tolist() == [1, 2, 3]
+
+
+def test_header_of_a_saved_index_begins_with_nothing(tmp_path: Path) -> None:
+    assert read(tmp_path, ",kwh\n0,1.5\n1,2.5\n").kwh.tolist() == [1.5, 2.5]
+
+
+def test_first_row_with_a_missing_reading_is_no_header(tmp_path: Path) -> None:
+    found = read(tmp_path, "2025-01-01T08:00Z,\n2025-01-01T09:00Z,2\n", "2")
+
+    assert np.isnan(found.kwh[0])
+    assert found.kwh[1] == 2
+
+
+def test_of_two_columns_with_one_name_a_number_chooses(tmp_path: Path) -> None:
+    text = "kwh,kwh\n1,2\n"
+
+    with pytest.raises(NoColumn, match="2 columns 'kwh': name one by its number, 1 and 2"):
+        read(tmp_path, text, "kWh")
+    assert read(tmp_path, text, "2").kwh.tolist() == [2]
 
 
 def test_unknown_column_lists_those_there(tmp_path: Path) -> None:
