@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from sqlalchemy import bindparam, literal, null, or_, select
+from sqlalchemy import bindparam, case, literal, null, or_, select
 from sqlalchemy.types import BigInteger, Text, Uuid
 
 from espi_server.access.models import Application, Authorization, AuthorizationUsagePoint, Token, TokenFamily
@@ -60,19 +60,29 @@ def customer(utility_id: uuid.UUID, customer_id: uuid.UUID) -> Opening:
 
 
 def _authorized() -> Any:
-    """The usage points of live authorizations of `:utility`."""
+    """The usage points of live authorizations of `:utility`.
+
+    A usage point that passed to another customer is out; what an earlier customer used is nobody's to consent to.
+    """
     now = bindparam("now", type_=BigInteger)
     return (
         select(
             Authorization.id.label("subscription"),
             Authorization.scope.label("scope"),
-            Authorization.history_from.label("history_from"),
+            _later(Authorization.history_from, UsagePoint.customer_since).label("history_from"),
             AuthorizationUsagePoint.usage_point_id.label("usage_point_id"),
         )
         .join(AuthorizationUsagePoint, AuthorizationUsagePoint.authorization_id == Authorization.id)
+        .join(UsagePoint, UsagePoint.id == AuthorizationUsagePoint.usage_point_id)
+        .where(or_(Authorization.customer_id.is_(None), Authorization.customer_id == UsagePoint.customer_id))
         .where(Authorization.ended_at.is_(None), Authorization.starts_at <= now, Authorization.ends_at > now)
         .where(Authorization.utility_id == bindparam("utility", type_=Uuid))
     )
+
+
+def _later(one: Any, other: Any) -> Any:
+    """The later of two moments, either of which may be missing."""
+    return case((one.is_(None), other), (other.is_(None), one), (one > other, one), else_=other)
 
 
 def _exported() -> Any:

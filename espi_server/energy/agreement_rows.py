@@ -220,7 +220,8 @@ class AgreementRow:
             self._circuit(session)
             news |= agreements.link(session, self.house, up, "circuit", reference=cells["circuit"], **span)
         if cells["end"] is None or cells["end"] > clock.seconds() or point.customer_id is None:
-            news |= store.belongs(session, up, customer_id=self.customer_row, agreement_id=self.agreement_id)
+            owners = {"customer_id": self.customer_row, "agreement_id": self.agreement_id}
+            news |= store.belongs(session, up, since=cells["start"], **owners)
         if news:
             store.count_version(session, up)
         return news

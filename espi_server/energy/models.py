@@ -40,7 +40,11 @@ class Kind(IntEnum):
 
 
 class UsagePoint(Base):
-    """Where energy is measured. `version` counts the imports that changed anything below it."""
+    """Where energy is measured. `version` counts the imports that changed anything below it.
+
+    `customer_since` is when it passed from an earlier customer to the present one, whose readings begin there;
+    empty where no earlier customer is known.
+    """
 
     __tablename__ = "usage_point"
 
@@ -51,6 +55,7 @@ class UsagePoint(Base):
     source: Mapped[Name | None]  # who delivers its data, where it is not the utility
     customer_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("customer.id"), index=True)
     agreement_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("service_agreement.id"), index=True)
+    customer_since: Mapped[Seconds | None]
     version: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[Seconds]
 

@@ -202,15 +202,24 @@ def locked_usage_point(
     return session.execute(query).one(), created
 
 
-def belongs(session: Session, usage_point_id: uuid.UUID, **owners: uuid.UUID | None) -> bool:
-    """Write down whose usage point it is (`customer_id`, `agreement_id`); whether that is news."""
-    wanted = {name: id for name, id in owners.items() if id is not None}
-    columns = [getattr(UsagePoint, name) for name in wanted]
+def belongs(
+    session: Session, usage_point_id: uuid.UUID, *, since: int | None = None, **owners: uuid.UUID | None
+) -> bool:
+    """Write down whose usage point it is (`customer_id`, `agreement_id`); whether that is news.
+
+    Where it passes to another customer, that one's readings begin at `since`, else now: nobody sees what an earlier
+    customer used.
+    """
+    wanted: dict[str, Any] = {name: id for name, id in owners.items() if id is not None}
     if not wanted:
         return False
-    row = session.execute(select(*columns).where(UsagePoint.id == usage_point_id)).one()
-    if tuple(row) == tuple(wanted.values()):
+    row = session.execute(
+        select(UsagePoint.customer_id, UsagePoint.agreement_id).where(UsagePoint.id == usage_point_id)
+    ).one()
+    if all(getattr(row, name) == id for name, id in wanted.items()):
         return False
+    if row.customer_id is not None and wanted.get("customer_id", row.customer_id) != row.customer_id:
+        wanted["customer_since"] = clock.seconds() if since is None else since
     session.execute(update(UsagePoint).where(UsagePoint.id == usage_point_id).values(**wanted))
     return True
 

@@ -64,9 +64,12 @@ class UsageUnit:
 
     def store(self) -> None:
         """Write everything this delivery has for the usage point, and count its version if that was news."""
-        _, created = store.locked_usage_point(
+        point, created = store.locked_usage_point(
             self._session, self._house.utility_id, self._id, self._source_id
         )
+        if self._customer_id and point.customer_id not in (None, self._customer_id):
+            self._refuse()
+            return
         shelf = Shelf(self._session, self._house.utility_id, usage_point_id=self._id)
         if self._customer_id:
             created |= store.belongs(self._session, self._id, customer_id=self._customer_id)
@@ -82,6 +85,17 @@ class UsageUnit:
         self._put_usage_point(shelf)
         if created or self._report.created + self._report.changed > before:
             store.count_version(self._session, self._id)
+
+    def _refuse(self) -> None:
+        """Nobody's readings go to a neighbour: two sources may use the same id for two meters."""
+        file, line = self._place(None)
+        self._report.error(
+            file,
+            line,
+            f"The usage point {self._source_id!r} belongs to another customer; nothing of it was taken in. If it "
+            "passed to this customer, an agreement table says so with its dates; if two sources use the same id for "
+            "two meters, choose another --profile.",
+        )
 
     def _of(self, *kinds: Kind) -> list[Spooled]:
         return [entry for entry in self._entries if entry.kind in kinds]

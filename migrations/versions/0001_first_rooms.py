@@ -720,6 +720,7 @@ def upgrade() -> None:
         sa.Column("source", sa.String(length=256), nullable=True),
         sa.Column("customer_id", sa.Uuid(), nullable=True),
         sa.Column("agreement_id", sa.Uuid(), nullable=True),
+        sa.Column("customer_since", sa.BigInteger(), nullable=True),
         sa.Column("version", sa.BigInteger(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
