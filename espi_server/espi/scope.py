@@ -404,9 +404,14 @@ def _span(name: str, text: str) -> Span:
     return int(text)
 
 
+def is_bulk_id(text: str) -> bool:
+    """May a scope name this as its bulk?"""
+    return _BULK.fullmatch(text) is not None
+
+
 def _bulk(known: dict[str, str]) -> str | None:
     bulk = known.get("BR")
-    if bulk is not None and not _BULK.fullmatch(bulk):
+    if bulk is not None and not is_bulk_id(bulk):
         raise ScopeError(
             f"The scope term BR is {_shown(bulk)}; accepted is one bulk id of up to 64 characters."
         )

@@ -26,6 +26,7 @@ from espi_server.energy.models import Kind
 from espi_server.errors import NotFound
 from espi_server.espi.paths import PATTERNS, SST_KINDS, Pattern
 from espi_server.espi.rights import FULL, Rights
+from espi_server.espi.scope import is_bulk_id
 from espi_server.web import customers, sending, small
 from espi_server.web.asked import Asked, scope_rights
 from espi_server.web.house import house
@@ -103,7 +104,9 @@ def batch(asked: Asked) -> Response:
 
 
 def _check_there(asked: Asked) -> None:
-    """Nothing is open: an empty feed is right for a customer without usage points, and for nobody else."""
+    """Nothing is open: an empty feed is right for a customer or an own subscription without usage points."""
+    if "UsagePoint" not in asked.ids and not asked.is_custodian and asked.grant.kind == "access":
+        return
     if "RetailCustomer" in asked.ids:
         with house().database.reading() as session:
             if own.is_there(session, asked.grant.utility_id, asked.id("RetailCustomer")):
@@ -115,6 +118,8 @@ def _check_there(asked: Asked) -> None:
 def bulk(asked: Asked) -> Response:
     """All subscriptions of an application that name this bulk id."""
     utility, bulk_id = asked.grant.utility_id, asked.ids["Bulk"]
+    if not is_bulk_id(bulk_id):
+        raise asked.nowhere()
     opened = opening.bulk(utility, asked.application, bulk_id)
     made = Feed(house().database, asked.asking(opened=opened))
     if not made.measured.points:
