@@ -15,6 +15,7 @@ from espi_server import clock, migrate
 from espi_server.db import Database
 from espi_server.settings import DEVELOPMENT_SECRET, Settings
 from tests import coverage, pg
+from tests.towns import *  # noqa: F403 - its fixtures
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -1,6 +1,6 @@
 """Databases with two towns in them, made once per run and copied: two utilities that hold the very same names.
 
-`from tests.towns import *` in the conftest.py of a room gives its tests the fixtures.
+`towns` is a fresh copy for tests that change something, `client` asks an application over it.
 """
 
 from __future__ import annotations

@@ -52,7 +52,12 @@ def authorizations(
 
 def names_bulk(session: Session, utility_id: uuid.UUID, application_id: uuid.UUID | None, bulk: str) -> bool:
     """Has any authorization, live or ended, of an application (None: of any) named this bulk id?"""
-    return any(row.bulk_id == bulk for row in authorizations(session, utility_id, application_id))
+    named = select(Authorization.id).where(
+        Authorization.utility_id == utility_id, Authorization.bulk_id == bulk
+    )
+    if application_id is not None:
+        named = named.where(Authorization.application_id == application_id)
+    return session.scalar(named.limit(1)) is not None
 
 
 def is_there(session: Session, utility_id: uuid.UUID, customer_id: uuid.UUID) -> bool:

@@ -1,11 +1,10 @@
-"""Two towns for the tests of the data API: `world` to look at, `towns` to change."""
+"""Both towns to look at, for the tests of the data API; those that change something ask for `towns`."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from espi_server.db import Database
-from tests.towns import *  # noqa: F403
 from tests.towns import copied
 from tests.web import world as worlds
 from tests.web.world import World
