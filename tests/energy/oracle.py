@@ -206,7 +206,8 @@ class Block:
         return max(each.start + each.duration for each in self.readings)
 
     def overlaps(self, after: int | None, before: int | None) -> bool:
-        """Does its interval meet a window?"""
+        """Does its interval meet a window? One of a single moment holds that moment."""
+        before = after + 1 if after is not None and after == before else before
         return (before is None or self.start < before) and (
             after is None or max(self.end, self.start + 1) > after
         )
