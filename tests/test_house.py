@@ -26,6 +26,7 @@ LEANS_ON = {
     "rates": {"energy", "accounts", "espi"},
     "ratechange": {"rates", "access", "energy", "accounts", "notify", "espi"},
     "adapters": {"espi"},
+    "tools": {"espi"},
     "web": {"ratechange", "rates", "access", "energy", "accounts", "notify", "adapters", "espi"},
 }
 OUTERMOST = {"app", "cli", "demo"}  # wire everything, and nobody leans on them

@@ -79,7 +79,7 @@ def _elements(root: etree._Element) -> Iterator[tuple[etree._Element, str]]:
 
 
 def _drop(root: etree._Element, kinds: list[type[Content]]) -> None:
-    """Take types and their root elements out, and the simple types that only they used."""
+    """Take types and their root elements out, and the code lists that only they used."""
     gone = {name for kind in kinds for name in (kind.type_name, *kind.roots)}
     used = {element.get("type") for element, kind in _elements(root) if kind in gone}
     for child in list(root):
@@ -87,7 +87,8 @@ def _drop(root: etree._Element, kinds: list[type[Content]]) -> None:
             _remove(child)
     for name in used - {element.get("type") for element, _ in _elements(root)}:
         for child in root.findall(f"{XS}simpleType[@name='{name}']"):
-            _remove(child)
+            if next(child.iter(f"{XS}enumeration"), None) is not None:
+                _remove(child)
 
 
 def _remove(element: etree._Element) -> None:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from xml.sax.saxutils import escape, quoteattr
 
-from .atom import moment
 from .checks.columns import MISSING, Columns
+from .checks.local_time import when
 from .checks.rule import RULES, Profile, Severity
 from .codes import UnitSymbolKind
 from .editions import Edition
@@ -78,6 +78,10 @@ class Summary:
         for start, value in zip(columns["start"].tolist(), columns["value"].tolist(), strict=True):
             if MISSING not in (start, value) and 0 <= start < 2**33:
                 self.bars[start // (_DAY * self.days_a_bar)] += value * scale
+        self.fold()
+
+    def fold(self) -> None:
+        """Make bars wider until there are few enough."""
         while len(self.bars) > _BARS:
             self.days_a_bar *= 2
             wider: Counter[int] = Counter()
@@ -111,7 +115,7 @@ class Summary:
             _many(self.summaries, "bill"),
         ]
         if self.start is not None and self.end is not None:
-            parts.append(f"{moment(self.start)} to {moment(self.end)}")
+            parts.append(f"{when(self.start)} to {when(self.end)}")
         parts += [f"{total:,.10g} {_unit(unit)}{_way(flow)}" for (unit, flow), total in self.totals.items()]
         return " · ".join(part for part in parts if not part.startswith("0 ")) or "no usage"
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from espi_server.espi.atom import moment
 from espi_server.espi.scope import Scope, ScopeError
 
+from .local_time import when
 from .rule import Faults, Severity, rule
 from .subjects import Resource, key, parsed
 from .whole import MILLISECONDS
@@ -80,7 +80,7 @@ def active_is_not_over(resource: Resource) -> Faults:
         and 0 < ends < resource.context.now
         and ends < MILLISECONDS
     ):
-        yield resource.fault(f"status is 1 (active), and expires_at {moment(ends)}.", "expires_at")
+        yield resource.fault(f"status is 1 (active), and expires_at {when(ends)}.", "expires_at")
 
 
 @rule(
@@ -93,7 +93,7 @@ def active_is_not_over(resource: Resource) -> Faults:
     lenient=WARNING,
 )
 def endpoints_are_https(resource: Resource) -> Faults:
-    for path, field, value in resource.fields():
+    for path, field, value in resource.fields:
         if field.leaf.name == "xs:anyURI" and isinstance(value, str) and urlsplit(value).scheme == "http":
             yield resource.fault(f"{field.name} is {value}; it must be https.", path)
 
@@ -109,11 +109,11 @@ def endpoints_are_https(resource: Resource) -> Faults:
     lenient=ADVICE,
 )
 def secrets_stay_at_home(resource: Resource) -> Faults:
-    for path, field, value in resource.fields():
+    for path, field, value in resource.fields:
         if field.name in _SECRETS and str(value).strip():
             yield resource.fault(f"{field.name} has a value.", path)
 
 
 def scopes(resource: Resource) -> list[tuple[str, str]]:
     """Path and text of every scope of a resource."""
-    return [(path, str(value)) for path, field, value in resource.fields() if field.name == "scope"]
+    return [(path, str(value)) for path, field, value in resource.fields if field.name == "scope"]

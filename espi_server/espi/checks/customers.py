@@ -54,7 +54,7 @@ def agreement_leads_on(document: Document) -> Faults:
     lenient=WARNING,
 )
 def points_are_addresses(resource: Resource) -> Faults:
-    for path, field, value in resource.fields():
+    for path, field, value in resource.fields:
         if field.name == "UsagePoint" and isinstance(value, str):
             target = parsed(value)
             if not _is_https(value):
@@ -89,7 +89,7 @@ def accounts_have_numbers(resource: Resource) -> Faults:
     lenient=WARNING,
 )
 def statements_can_be_fetched(resource: Resource) -> Faults:
-    for path, field, value in resource.fields():
+    for path, field, value in resource.fields:
         if field.name == "statementURL" and not _is_https(str(value)):
             yield resource.fault(f"{value!r} is no absolute https address.", path)
 
@@ -119,7 +119,7 @@ def customers_have_names(resource: Resource) -> Faults:
     breaks="<cust:password>hunter2</cust:password>",
 )
 def passwords_stay_at_home(resource: Resource) -> Faults:
-    for path, field, value in resource.fields() if resource.kind != "IntervalBlock" else ():
+    for path, field, value in resource.fields:
         if field.name == "password" and value:
             yield resource.fault("A password stands in the document.", path)
 

@@ -39,7 +39,7 @@ _ISO_4217 = frozenset(
     lenient=WARNING,
 )
 def measures_are_known(resource: Resource) -> Faults:
-    for path, field, value in resource.unlisted():
+    for path, field, value in resource.unlisted:
         if field.name in _MEASURES - {"currency"} and isinstance(value, int) and not _is_gbas(field, value):
             yield resource.fault(_unlisted(field, value), path)
 
@@ -53,7 +53,7 @@ def measures_are_known(resource: Resource) -> Faults:
     lenient=ADVICE,
 )
 def codes_are_known(resource: Resource) -> Faults:
-    for path, field, value in resource.unlisted():
+    for path, field, value in resource.unlisted:
         if field.name not in _MEASURES and isinstance(value, int):
             yield resource.fault(_unlisted(field, value), path)
 
@@ -66,7 +66,7 @@ def codes_are_known(resource: Resource) -> Faults:
     breaks="<cust:kind>household</cust:kind>",
 )
 def words_are_known(resource: Resource) -> Faults:
-    for path, field, value in resource.unlisted():
+    for path, field, value in resource.unlisted:
         if isinstance(value, str):
             yield resource.fault(_unlisted(field, value), path)
 
@@ -80,7 +80,7 @@ def words_are_known(resource: Resource) -> Faults:
     lenient=WARNING,
 )
 def currencies_exist(resource: Resource) -> Faults:
-    for path, field, value in resource.unlisted():
+    for path, field, value in resource.unlisted:
         if field.name == "currency" and value not in _ISO_4217:
             yield resource.fault(f"currency {value} is no number of ISO 4217.", path)
 
@@ -93,7 +93,7 @@ def currencies_exist(resource: Resource) -> Faults:
     breaks="<espi:powerOfTenMultiplier>10</espi:powerOfTenMultiplier>",
 )
 def powers_are_the_standards(resource: Resource) -> Faults:
-    for path, field, value in resource.unlisted():
+    for path, field, value in resource.unlisted:
         if _is_gbas(field, value):
             yield resource.fault("powerOfTenMultiplier 10 is of the alliance's edition only.", path)
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from espi_server.espi.atom import moment
-
 from .columns import MISSING, Mask
-from .local_time import DAY
+from .local_time import DAY, when
 from .rule import Faults, Severity, rule
 from .whole import FORWARD, MILLISECONDS, NET, REGISTERS, REVERSE, Block, Series
 
@@ -184,7 +182,7 @@ def blocks_do_not_overlap(block: Block) -> Faults:
     start = int(block.columns["start"][block.order[0]])
     if start < block.before:
         yield block.fault(
-            f"The block before it ends at {moment(block.before)}, {block.before - start} s later."
+            f"The block before it ends at {when(block.before)}, {block.before - start} s later."
         )
 
 
@@ -332,7 +330,7 @@ def readings_have_come(block: Block) -> Faults:
     projected = 12
     late = (block.columns["start"] > block.context.now + _FUTURE) & (block.columns["start"] < MILLISECONDS)
     for row in _first(late & (block.columns["quality"] != projected)):
-        yield block.fault(f"The reading is in the future: {moment(int(block.columns['start'][row]))}.", row)
+        yield block.fault(f"The reading is in the future: {when(int(block.columns['start'][row]))}.", row)
 
 
 @rule(

@@ -25,6 +25,7 @@ _OLD = {"ElectricPowerUsageSummary": "UsageSummary"}
     "An entry has exactly one self link",
     why="It is where the resource can be fetched, and what others call it by.",
     breaks='an entry without <link rel="self">',
+    lenient=WARNING,
 )
 def one_self(entry: Shell) -> Faults:
     found = entry.linked("self")
@@ -40,6 +41,7 @@ def one_self(entry: Shell) -> Faults:
     "An entry has exactly one up link",
     why="Clients join the tree by it: a child's up is what its parent calls related.",
     breaks='an entry without <link rel="up">',
+    lenient=WARNING,
 )
 def one_up(entry: Shell) -> Faults:
     found = entry.linked("up")

@@ -9,11 +9,13 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from espi_server.espi.atom import moment
+
 DAY = 86_400
 OFF = "FFFFFFFF"
 _WHOLE = re.compile("[0-9A-Fa-f]{8}")
 _LEAP = 2024
-_LATEST = 253_402_214_400  # the last day datetime knows, less a day
+_LATEST = 62_135_510_400  # from here on, and as far before 1970, datetime knows no year
 
 
 class Rule(NamedTuple):
@@ -51,6 +53,11 @@ class Rule(NamedTuple):
             return first + timedelta(days=ahead + 7 * max(self.operator - 2, 0)) + time
         after = datetime(year + self.month // 12, self.month % 12 + 1, 1)  # noqa: DTZ001
         return after - timedelta(days=(after.isoweekday() - self.weekday - 1) % 7 + 1) + time
+
+
+def when(seconds: int) -> str:
+    """A time as people read it; beyond the calendar the bare number."""
+    return moment(seconds) if abs(seconds) < _LATEST else f"second {seconds}"
 
 
 def decoded(rule: str) -> Rule | None:

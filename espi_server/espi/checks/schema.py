@@ -107,7 +107,7 @@ def elements_stand_once(resource: Resource) -> Faults:
 )
 def required_is_there(resource: Resource) -> Faults:
     for finding in resource.findings:
-        if finding.message.startswith("is required"):
+        if finding.message.startswith("is required") and not _is_there(resource, finding.path):
             yield resource.fault(f"{_last(finding.path)} {finding.message}.", finding.path)
     edition = resource.context.edition
     for path, instance in _instances(resource) if edition.requires else ():
@@ -232,6 +232,11 @@ def _last(path: str) -> str:
     return shown(path).rpartition("/")[2].partition("[")[0]
 
 
+def _is_there(resource: Resource, path: str) -> bool:
+    """Whether the element stands there after all, with a value that is not of its type."""
+    return split(str(resource.find(path).tag))[1] == _last(path)
+
+
 def _above(resource: Resource, path: str) -> type[Content]:
     """The type of what stands above the last step of a path."""
     cls: type[Content] = type(resource.instance)
@@ -268,10 +273,7 @@ def _lacking(resource: Resource) -> Iterator[tuple[str, str, str]]:
     """What is declared by us and not in the edition; the tool's own elements have a rule of their own."""
     edition = resource.context.edition
     for path, instance in _instances(resource) if edition.lacks else ():
-        for field in instance.fields:
-            if (
-                not edition.has(type(instance), field)
-                and not field.ours
-                and getattr(instance, field.attribute)
-            ):
+        cls = type(instance)
+        for field in instance.fields if edition.has(cls) else ():
+            if not edition.has(cls, field) and not field.ours and getattr(instance, field.attribute):
                 yield f"{path}/{field.name}".lstrip("/"), field.name, instance.name

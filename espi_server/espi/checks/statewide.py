@@ -72,21 +72,6 @@ def rins_do_not_mix(resource: Resource) -> Faults:
 @rule(
     "SST-04",
     WARNING,
-    "A generation RIN comes with the delivery's",
-    why="Power from another company is still delivered by somebody; the pair names the customer's rate.",
-    breaks="generationRin alone",
-    kinds="UsageSummary",
-    profiles=_SST,
-)
-def rins_come_in_pairs(resource: Resource) -> Faults:
-    found = dict(rins(resource))
-    if "generationRin" in found and not {"deliveryRin", "bundledRin"} & found.keys():
-        yield resource.fault("generationRin stands without deliveryRin.", "generationRin")
-
-
-@rule(
-    "SST-05",
-    WARNING,
     "A summary with a RIN says whose rate it is",
     why="The tool shows tariffProfile and billingChargeSource/agencyName beside the number, so that people know it.",
     breaks="bundledRin without tariffProfile",

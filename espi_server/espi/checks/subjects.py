@@ -12,6 +12,7 @@ from espi_server.espi import paths
 from espi_server.espi.atom import ATOM
 from espi_server.espi.content import CUSTOMER, ESPI, SST, Content, Finding, kind
 from espi_server.espi.editions import Edition
+from espi_server.espi.fields import Field
 from espi_server.espi.raw import Element, plain_text, split
 from espi_server.espi.types import Choice
 from espi_server.espi.xsd import validator
@@ -156,12 +157,14 @@ class Resource:
             return []
         return [finding for finding in self.instance.problems() if not finding.is_advice]
 
-    def unlisted(self) -> Iterator[tuple[str, Any, Any]]:
+    @cached_property
+    def unlisted(self) -> list[tuple[str, Field, Any]]:
         """Path, field and value of every code that an open list does not have."""
-        for path, declared, value in walk(self.instance) if self.kind != "IntervalBlock" else ():
-            leaf = declared.leaf
-            if isinstance(leaf, Choice) and (leaf.complaint(value) or "").startswith("advice"):
-                yield path, declared, value
+        return [
+            (path, each, value)
+            for path, each, value in self.fields
+            if isinstance(each.leaf, Choice) and (each.leaf.complaint(value) or "").startswith("advice")
+        ]
 
     def find(self, path: str) -> Element:
         """The element at a path such as `IntervalReading[3]/timePeriod/start`; the nearest there is above it."""
@@ -179,17 +182,25 @@ class Resource:
         element = self.find(path) if at is None else at
         return Fault(message, self.shell.at(element), f"{self.kind}/{shown(path)}" if path else self.kind)
 
-    def fields(self) -> Iterator[tuple[str, Any, Any]]:
-        """Path, declared field and value of every element with a value, however deep."""
-        yield from walk(self.instance)
+    @cached_property
+    def fields(self) -> list[tuple[str, Field, Any]]:
+        """Path, declared field and value of every element with a value, however deep.
+
+        None of a block: readings come in too great a number, and have rules of their own (see `Block`).
+        """
+        return [] if self.kind == "IntervalBlock" else list(walk(self.instance))
 
 
-def walk(instance: Content, above: str = "") -> Iterator[tuple[str, Any, Any]]:
+def walk(instance: Content, above: str = "") -> Iterator[tuple[str, Field, Any]]:
     """Path, field and value of everything in a resource, from the top down."""
-    for path, declared, value in instance._paths():
-        yield above + path, declared, value
-        if isinstance(value, Content):
-            yield from walk(value, f"{above}{path}/")
+    for each in instance.fields:
+        values = getattr(instance, each.attribute)
+        for number, value in enumerate(values if each.many else (values,), 1):
+            if value is not None:
+                path = f"{above}{each.name}{f'[{number}]' if each.many else ''}"
+                yield path, each, value
+                if isinstance(value, Content):
+                    yield from walk(value, f"{path}/")
 
 
 _STEP = re.compile(r"((?:\{[^}]*\})?[^/\[\]]+)(?:\[(\d+)\])?(?:/|$)")

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
-from espi_server.espi.atom import moment
-
+from .local_time import when
 from .rule import Faults, Severity, rule
 from .spool import Kept
 from .subjects import Resource
@@ -88,7 +87,7 @@ def periods_are_of_days(resource: Resource) -> Faults:
 def status_follows_the_period(resource: Resource) -> Faults:
     period, status = _period(resource.instance), resource.instance.status_time_stamp
     if period and isinstance(status, int) and status < period[0]:
-        words = f"statusTimeStamp is {moment(status)}, and the period starts {moment(period[0])}."
+        words = f"statusTimeStamp is {when(status)}, and the period starts {when(period[0])}."
         yield resource.fault(words, "statusTimeStamp")
 
 
@@ -182,7 +181,7 @@ def periods_are_billed_once(point: Point) -> Faults:
     for summary, period in _periods(point):
         if period in seen:
             yield point.fault(
-                f"The period from {moment(period[0])} was billed before.", summary.place, summary.kind
+                f"The period from {when(period[0])} was billed before.", summary.place, summary.kind
             )
         seen.add(period)
 
@@ -199,7 +198,7 @@ def periods_do_not_overlap(point: Point) -> Faults:
     ordered = sorted(_periods(point), key=lambda each: each[1])
     for (_, before), (summary, period) in pairwise(ordered):
         if before[0] < period[0] < before[1]:
-            words = f"The period starts {moment(period[0])}, and the one before it ends {moment(before[1])}."
+            words = f"The period starts {when(period[0])}, and the one before it ends {when(before[1])}."
             yield point.fault(words, summary.place, f"{summary.kind}/billingPeriod")
 
 

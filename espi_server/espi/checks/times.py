@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
 
-from espi_server.espi.atom import moment
-
-from .local_time import OFF, decoded
+from .local_time import OFF, decoded, when
 from .rule import Faults, Severity, rule
 from .subjects import Resource
 from .whole import MILLISECONDS
@@ -44,8 +42,7 @@ def times_are_seconds(resource: Resource) -> Faults:
 def times_are_of_our_age(resource: Resource) -> Faults:
     for path, name, value in _times(resource):
         if value < _EARLIEST and not (value == 0 and name in _LATER_BY_NATURE):
-            shown = moment(value) if abs(value) < -_EARLIEST + MILLISECONDS / 10 else value
-            yield resource.fault(f"{name} is {value}, that is {shown}.", path)
+            yield resource.fault(f"{name} is {value}, that is {when(value)}.", path)
 
 
 @rule(
@@ -60,7 +57,7 @@ def times_have_come(resource: Resource) -> Faults:
     latest = resource.context.now + _YEARS_AHEAD
     for path, name, value in _times(resource):
         if latest < value < MILLISECONDS and name not in _LATER_BY_NATURE and "Period" not in path:
-            yield resource.fault(f"{name} is in the future: {moment(value)}.", path)
+            yield resource.fault(f"{name} is in the future: {when(value)}.", path)
 
 
 @rule(
@@ -72,7 +69,7 @@ def times_have_come(resource: Resource) -> Faults:
     lenient=ADVICE,
 )
 def durations_are_seconds(resource: Resource) -> Faults:
-    for path, field, value in _fields(resource):
+    for path, field, value in resource.fields:
         if (
             field.name in ("duration", "intervalLength")
             and isinstance(value, int)
@@ -163,14 +160,9 @@ def summer_is_in_seconds(resource: Resource) -> Faults:
         yield resource.fault(f"dstOffset is {offset}; it must be seconds, such as 3600.", "dstOffset")
 
 
-def _fields(resource: Resource) -> Any:
-    """Every value but those of readings, which come in too great a number and have rules of their own."""
-    return resource.fields() if resource.kind != "IntervalBlock" else ()
-
-
-def _times(resource: Resource) -> Any:
-    """Path, name and value of every time."""
-    for path, field, value in _fields(resource):
+def _times(resource: Resource) -> Iterator[tuple[str, str, int]]:
+    """Path, name and value of every time, but those of readings."""
+    for path, field, value in resource.fields:
         if (
             field.leaf.name == "TimeType"
             and isinstance(value, int)

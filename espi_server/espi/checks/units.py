@@ -219,7 +219,7 @@ def summaries_fit_the_service(point: Point) -> Faults:
     lenient=WARNING,
 )
 def measurements_have_units(resource: Resource) -> Faults:
-    for path, field, value in resource.fields() if resource.kind != "IntervalBlock" else ():
+    for path, field, value in resource.fields:
         if field.content is None or field.content.name != "SummaryMeasurement" or value.value is None:
             continue
         missing = [

@@ -164,19 +164,15 @@ class Point:
 
     def used(self, series: Series, start: int, end: int) -> int | None:
         """What the readings of a series say was used in a stretch of time; None unless they cover all of it."""
-        used, covered = 0, start
+        used = covered = 0
         for block in self.spool.blocks(series.row.n):
             columns = block.columns.placed(block.start, getattr(series.type, "interval_length", None))
             if not columns.has_times:
                 return None
             inside = (columns["start"] >= start) & (columns.end <= end) & (columns["value"] != MISSING)
-            if not inside.any():
-                continue
-            if int(columns["start"][inside].min()) > covered:
-                return None
             used += int(columns["value"][inside].sum())
-            covered = max(covered, int(columns.end[inside].max()))
-        return used if covered == end else None
+            covered += int(columns["duration"][inside].sum())
+        return used if covered == end - start else None
 
 
 @dataclass

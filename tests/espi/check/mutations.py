@@ -357,6 +357,5 @@ MUTATIONS = {
     "SST-01": bad("usage", AGENCY, AGENCY + RIN),
     "SST-02": bad("statewide", RIN, element("bundledRin", "E-ELEC"), profile="sst"),
     "SST-03": bad("statewide", RIN, RIN + element("generationRin", "USCA-XXMC-0505-0000"), profile="sst"),
-    "SST-04": bad("statewide", RIN, element("generationRin", "USCA-XXMC-0505-0000"), profile="sst"),
-    "SST-05": without("statewide", AGENCY, profile="sst", at="<espi:bundledRin>"),
+    "SST-04": without("statewide", AGENCY, profile="sst", at="<espi:bundledRin>"),
 }  # fmt: skip
