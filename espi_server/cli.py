@@ -22,6 +22,7 @@ from espi_server.espi.errors import EspiError
 from espi_server.rates.commands import rates
 from espi_server.settings import Settings, declared
 from espi_server.shell import options, tell
+from espi_server.tools.commands import schema, validate
 
 INTERRUPTED = 130
 
@@ -84,5 +85,5 @@ def settings_command() -> None:
         click.echo(f"{variable}={'(hidden)' if secret and value else value}\n    {help}")
 
 
-for command in (demo, utility, import_command, export, authorize, token, rates):
+for command in (demo, utility, import_command, export, authorize, token, rates, schema, validate):
     main.add_command(command)
