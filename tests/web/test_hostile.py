@@ -16,7 +16,7 @@ from tests.web.world import World
 pytestmark = pytest.mark.requirement("CEC5", "FB_03", "FB_13")
 
 QUICK = settings(
-    max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 NUMBERS = ["0", "-1", "1", "99999999999999999999", "1e3", "٣", "0x10", "1_000", " 1", "+1", "1.0", ""]
 TIMES = [

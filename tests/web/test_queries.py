@@ -130,6 +130,28 @@ def test_pages_are_whole_for_readers_whose_blocks_are_made_for_them(world: World
     assert found == whole.entries
 
 
+@pytest.mark.parametrize(
+    "scope", ["FB=4_5;IntervalDuration=3600", "FB=4_5;BlockDuration=monthly", "FB=4_5_16"]
+)
+def test_a_window_finds_blocks_however_they_are_made(world: World, scope: str) -> None:
+    consent = make.access(world.database, application=scope, customer="C-1", scope=scope)
+    point = make.point_id(world.database, "101")
+    here = f"Subscription/{consent.id}/UsagePoint/{point}/MeterReading"
+    blocks = f"{world.feed(here, consent).entries[0].self}/IntervalBlock"
+    noon = local("2026-01-31") + 43_200
+    window = f"published-min={zulu(noon)}&published-max={zulu(noon + 60)}"
+
+    whole = world.client.feed(blocks, consent).entries
+    [chosen] = world.client.feed(f"{blocks}?{window}", consent).entries
+    batch = world.client.feed(f"{consent.resource}?{window}", consent).of("IntervalBlock")
+
+    assert chosen in whole
+    assert chosen in batch
+    assert len(batch) == 2  # both houses were at home that day
+    assert noon in [start for start, _ in chosen.readings]
+    assert world.client.feed(chosen.self, consent).entries == [chosen]
+
+
 # --- times ---------------------------------------------------------------------------------------------
 
 
