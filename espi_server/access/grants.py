@@ -26,7 +26,7 @@ from espi_server.access.models import (
     Token,
     TokenFamily,
 )
-from espi_server.accounts.models import Customer, ServiceAgreement, Utility
+from espi_server.accounts.models import NEVER_SHAREABLE, Customer, ServiceAgreement, Utility
 from espi_server.energy import changes
 from espi_server.energy.models import UsagePoint
 from espi_server.errors import BadRequest, NotFound
@@ -37,7 +37,6 @@ from espi_server.espi.tables import DataClass
 from espi_server.notify import outbox
 
 YEAR = 365 * tokens.DAY
-NEVER_SHAREABLE = "wholesale"
 
 
 class CannotAuthorize(BadRequest):

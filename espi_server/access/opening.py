@@ -13,6 +13,7 @@ from sqlalchemy import bindparam, case, literal, null, or_, select
 from sqlalchemy.types import BigInteger, Text, Uuid
 
 from espi_server.access.models import Application, Authorization, AuthorizationUsagePoint, Token, TokenFamily
+from espi_server.accounts.models import NEVER_SHAREABLE, ServiceAgreement
 from espi_server.db import NIL
 from espi_server.energy.find import Opening
 from espi_server.energy.models import UsagePoint
@@ -63,6 +64,7 @@ def _authorized() -> Any:
     """The usage points of live authorizations of `:utility`.
 
     A usage point that passed to another customer is out; what an earlier customer used is nobody's to consent to.
+    So is one whose agreement became wholesale, which is never shared.
     """
     now = bindparam("now", type_=BigInteger)
     return (
@@ -75,6 +77,8 @@ def _authorized() -> Any:
         .join(AuthorizationUsagePoint, AuthorizationUsagePoint.authorization_id == Authorization.id)
         .join(UsagePoint, UsagePoint.id == AuthorizationUsagePoint.usage_point_id)
         .where(or_(Authorization.customer_id.is_(None), Authorization.customer_id == UsagePoint.customer_id))
+        .outerjoin(ServiceAgreement, ServiceAgreement.id == UsagePoint.agreement_id)
+        .where(or_(ServiceAgreement.id.is_(None), ServiceAgreement.customer_class != NEVER_SHAREABLE))
         .where(Authorization.ended_at.is_(None), Authorization.starts_at <= now, Authorization.ends_at > now)
         .where(Authorization.utility_id == bindparam("utility", type_=Uuid))
     )

@@ -15,6 +15,7 @@ from espi_server.db import PII, RESTRICTED, Base, Code, Digest, Id, Json, Name, 
 
 UTILITY_KINDS = ("iou", "pou", "cca", "gas", "source")
 PROFILES = ("self", "atom-id", "meter")
+NEVER_SHAREABLE = "wholesale"  # the customer class whose agreements no authorization opens
 
 
 class Utility(Base):

@@ -82,3 +82,16 @@ def test_a_file_for_another_customer_does_not_take_a_neighbours_meter(
     assert report.exit_code == 1
     owner = make.access(house, customer="C-1")
     assert max(_starts(make.client(house).feed(owner.resource, owner))) < feeds.local("2026-02-01T00:00")
+
+
+@pytest.mark.requirement("UC1.2")
+def test_an_agreement_that_turns_wholesale_is_shared_no_more(house: Database, tmp_path: Path) -> None:
+    own = EARLIER.replace("2026-01-30T08:00:00Z", "")
+    _take(house, tmp_path, "agreements.csv", "\n".join((HEAD, own)))
+    sun = make.access(house, customer="C-1")
+    client = make.client(house)
+    assert _starts(client.feed(sun.resource, sun))
+
+    _take(house, tmp_path, "agreements.csv", "\n".join((HEAD, own.replace("residential", "wholesale"))))
+
+    assert _starts(client.feed(sun.resource, sun)) == []
