@@ -113,8 +113,12 @@ def create_engine(url: str, *, pool_size: int = 40) -> Engine:
     address = make_url(url)
     if address.get_backend_name() == "postgresql":
         address = address.set(drivername="postgresql+psycopg")
-        return sqlalchemy_engine(address, pool_pre_ping=True, pool_size=pool_size, connect_args=_POSTGRESQL)
-    engine = sqlalchemy_engine(address, pool_size=pool_size, paramstyle="named", connect_args={"timeout": 30})
+        return sqlalchemy_engine(
+            address, pool_pre_ping=True, hide_parameters=True, pool_size=pool_size, connect_args=_POSTGRESQL
+        )
+    engine = sqlalchemy_engine(
+        address, hide_parameters=True, pool_size=pool_size, paramstyle="named", connect_args={"timeout": 30}
+    )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -159,9 +163,9 @@ class Compiled:
 
     def rows(self, driver: Any, **values: Any) -> list[tuple[Any, ...]]:
         """All rows as tuples; every parameter the statement names is given, None where it has no value."""
-        parameters = dict(self._constants)
+        plain, parameters = self._plain, dict(self._constants)
         for name, value in values.items():
-            parameters[name] = self._plain(value)
+            parameters[name] = value if type(value) in _AS_IT_IS else plain(value)
         found: list[tuple[Any, ...]] = self._run(driver, self.sql, parameters).fetchall()
         return found
 
@@ -205,6 +209,7 @@ def _run_on_postgresql(driver: Any, sql: str, parameters: dict[str, Any]) -> Any
     return driver.cursor(binary=True).execute(sql, parameters, prepare=True)
 
 
+_AS_IT_IS = frozenset({int, str, bytes, type(None)})  # what every driver takes, and most of what it is given
 _PLAIN: dict[str, Callable[[Any], Any]] = {
     "sqlite": _plain_for_sqlite,
     "postgresql": lambda value: int(value) if isinstance(value, IntEnum) else value,

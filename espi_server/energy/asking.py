@@ -6,6 +6,7 @@ import uuid
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -52,19 +53,19 @@ class Asking:
         """Are interval blocks asked for?"""
         return self.kinds is None or Kind.IntervalBlock in self.kinds
 
-    @property
+    @cached_property
     def is_selective(self) -> bool:
         """Does the query leave entries out by their times?"""
         query = self.query
         times = (query.published_min, query.published_max, query.updated_min, query.updated_max)
         return any(each is not None for each in times)
 
-    @property
+    @cached_property
     def who(self) -> dict[str, Any]:
         """What every statement is given: whose data, and who asks."""
         return {**self.opening.parameters, "digest": self.digest, "now": self.now}
 
-    @property
+    @cached_property
     def times(self) -> dict[str, Any]:
         """The query's limits on an entry's own times; strict for a collection, which has no frame."""
         query = self.query
@@ -76,7 +77,7 @@ class Asking:
             "strict": None if self.kinds is None else 1,
         }
 
-    @property
+    @cached_property
     def window(self) -> dict[str, Any]:
         """The query's limits on interval blocks."""
         query = self.query
@@ -84,15 +85,17 @@ class Asking:
         return {
             "after": after,
             "before": before,
-            "year_of_after": None if after is None else self._years(after)[0],
-            "year_after_before": None if before is None else self._years(before)[1],
+            "year_of_after": None if after is None else _years(after, self.zone)[0],
+            "year_after_before": None if before is None else _years(before, self.zone)[1],
             "updated_min": query.updated_min,
             "updated_max": query.updated_max,
             "meter_reading": self.meter_reading,
         }
 
-    def _years(self, moment: int) -> tuple[int, int]:
-        """Where the local year of a moment begins, and where the next one does."""
-        starts = starts_around(np.array([moment]), self.zone, "year").tolist()
-        place = bisect_right(starts, moment)
-        return starts[place - 1], starts[place]
+
+@lru_cache(maxsize=1024)
+def _years(moment: int, zone: ZoneInfo) -> tuple[int, int]:
+    """Where the local year of a moment begins, and where the next one does."""
+    starts = starts_around(np.array([moment]), zone, "year").tolist()
+    place = bisect_right(starts, moment)
+    return starts[place - 1], starts[place]

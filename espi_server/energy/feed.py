@@ -14,6 +14,7 @@ from __future__ import annotations
 import uuid
 from collections import Counter, defaultdict
 from collections.abc import Generator, Iterable, Iterator, Sequence
+from functools import cached_property
 from itertools import groupby, islice
 from operator import itemgetter
 from tempfile import SpooledTemporaryFile
@@ -83,7 +84,7 @@ class Feed:
         """The exact length alone, for whoever asks for the headers only."""
         if self._must_be_written:
             return sum(map(len, _SINKS[encoding](self._pieces())))
-        return self.measured.size(encoding, [self._head(), atom.FEED_TAIL])
+        return self.measured.size(encoding, [self._head, atom.FEED_TAIL])
 
     @property
     def _must_be_written(self) -> bool:
@@ -96,7 +97,7 @@ class Feed:
         return self.body(encoding)[1]
 
     def _pieces(self) -> Iterator[Piece]:
-        yield self._head()
+        yield self._head
         query = self._asking.query
         stop = None if query.limit is None else query.offset + query.limit
         for entry in islice(self._entries(), query.offset, stop):
@@ -104,6 +105,7 @@ class Feed:
             yield from entry
         yield atom.FEED_TAIL
 
+    @cached_property
     def _head(self) -> bytes:
         asking = self._asking
         return atom.feed_head(

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import BigInteger, Select, and_, bindparam, case, func, null, or_, select, tuple_
-from sqlalchemy.types import Uuid
+from sqlalchemy.types import Text, Uuid
 
 from espi_server.db import NIL, Compiled, among
 from espi_server.energy.models import IntervalBlock, Kind, Resource, UsagePoint
@@ -204,6 +204,8 @@ def _blocks(members: Select[Any]) -> Select[Any]:
             member.usage_point_id,
             IntervalBlock.meter_reading_id,
             IntervalBlock.starts_at,
+            IntervalBlock.first_at,
+            IntervalBlock.ends_at,
             IntervalBlock.cuts,
             IntervalBlock.months,
             IntervalBlock.day_digits,
@@ -264,7 +266,7 @@ def resource_columns() -> tuple[Any, ...]:
         Resource.starts_at,
         Resource.published,
         Resource.updated,
-        Resource.content,
+        Resource.content.cast(Text),  # most entries go out as they are stored, and nobody reads it
         Resource.xml,
     )
 
@@ -301,6 +303,8 @@ def _page_blocks(members: Select[Any], engine: Any) -> Select[Any]:
             member.usage_point_id,
             IntervalBlock.meter_reading_id,
             IntervalBlock.starts_at,
+            IntervalBlock.first_at,
+            IntervalBlock.ends_at,
             IntervalBlock.coarse,
             IntervalBlock.is_delta,
             IntervalBlock.published,

@@ -54,6 +54,8 @@ class Stored(NamedTuple):
     usage_point: Any
     meter_reading: Any
     starts_at: int
+    first_at: int
+    ends_at: int
     cuts: int
     months: int
     day_digits: int
@@ -334,6 +336,7 @@ def rights_allow(rights: Rights, has_cost: bool, finest: int) -> bool:
 def _edge(row: Stored) -> Row:
     """What the cutter needs to tell which blocks a row at the edge of the selection serves."""
     return Row(
-        uuid.UUID(text_id(row.meter_reading)), row.starts_at, row.coarse, row.is_delta, row.published, row.updated,
-        row.stamps or b"", row.day_index or b"", row.body, row.encoding, row.packed, row.extra,
+        uuid.UUID(text_id(row.meter_reading)), row.starts_at, row.first_at, row.ends_at, row.coarse, row.is_delta,
+        row.published, row.updated, row.stamps or b"", row.day_index or b"", row.body, row.encoding, row.packed,
+        row.extra,
     )  # fmt: skip

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -24,6 +24,7 @@ from espi_server.espi import readings as columns
 from espi_server.espi.blocks import Body, Day
 from espi_server.espi.query import Query
 from espi_server.espi.readings import Readings, render, starts_around
+from espi_server.espi.readings.columns import RANGES
 from espi_server.espi.rights import Rights
 from espi_server.espi.stream import Segment
 
@@ -43,6 +44,8 @@ class Row:
 
     meter_reading: uuid.UUID
     starts_at: int
+    first_at: int
+    ends_at: int
     coarse: bool
     is_delta: bool
     published: int
@@ -70,8 +73,7 @@ class Row:
         return _STAMP.iter_unpack(self.stamps)
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(NamedTuple):
     """An IntervalBlock to serve: its id, its interval, its times, and its readings."""
 
     id: str
@@ -82,8 +84,7 @@ class Block:
     segments: tuple[Segment, ...]
 
 
-@dataclass(frozen=True)
-class _Part:
+class _Part(NamedTuple):
     """A day of a row: where it lies, when it was published and changed; `readings` where it must be rendered."""
 
     day: Day
@@ -144,7 +145,7 @@ class Cutter:
 
     def _days(self, row: Row) -> Iterator[Block]:
         body, make = row.stored, identity.block_id
-        for part in self._parts(row):
+        for part in self._parts(row, self.query):
             day = part.day
             if part.readings is None:
                 data = body.data[day.offset : day.offset + day.size]
@@ -156,7 +157,11 @@ class Cutter:
             yield Block(id, start, duration, part.published, part.updated, (segment,))
 
     def _months(self, row: Row) -> Iterator[Block]:
-        parts = list(self._parts(row))
+        since = self.rights.history_from
+        if not row.coarse and (since is None or since <= row.first_at):
+            yield self._whole_month(row)
+            return
+        parts = list(self._parts(row, Query()))
         for month, group in groupby(parts, key=lambda part: self._month(row, part.day.day)):
             days = list(group)
             id = identity.block_id(row.meter_reading, identity.MONTH, month)
@@ -164,6 +169,12 @@ class Cutter:
             end = max(sum(part.interval) for part in days)
             published, updated = min(part.published for part in days), max(part.updated for part in days)
             yield Block(id, start, end - start, published, updated, self._segments(row, days))
+
+    def _whole_month(self, row: Row) -> Block:
+        """A row that is one block; nobody has to look at its days."""
+        id = identity.block_id(row.meter_reading, identity.MONTH, row.starts_at)
+        duration = min(row.ends_at - row.first_at, RANGES["duration"][1])
+        return Block(id, row.first_at, duration, row.published, row.updated, (row.stored.whole(),))
 
     def _segments(self, row: Row, days: Sequence[_Part]) -> tuple[Segment, ...]:
         """The days end to end; the first is rendered where the consented history begins inside it."""
@@ -181,10 +192,14 @@ class Cutter:
         starts = starts_around(np.array([day]), self.zone, "month")
         return int(starts[starts.searchsorted(day, "right") - 1])
 
-    def _parts(self, row: Row) -> Iterator[_Part]:
-        """The days that may be seen; one in which the consented history begins holds what it has from there on."""
-        since = self.rights.history_from
+    def _parts(self, row: Row, query: Query) -> Iterator[_Part]:
+        """The days asked for that may be seen; that in which the consented history begins, from there on."""
+        since, after, before = self.rights.history_from, query.ends_after, query.starts_before
         for number, (day, times) in enumerate(zip(row.stored.days, row.times, strict=True)):
+            if before is not None and day.start >= before:
+                return
+            if after is not None and not query.overlaps(day.start, day.start + day.duration):
+                continue
             if since is None or day.day >= since:
                 yield _Part(day, number, times[0], times[1])
             elif (late := self._late(row, number, since)) is not None:

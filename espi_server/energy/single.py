@@ -106,7 +106,9 @@ class Finder:
     ) -> Found | None:
         wanted = str(id)
         rows = self._statements.rows.rows(driver, only=point, reading=reading, **self._asking.who)
-        for (subscription, usage_point, scope, history_from), group in groupby(rows, key=itemgetter(0, 1, 2, 3)):
+        for (subscription, usage_point, scope, history_from), group in groupby(
+            rows, key=itemgetter(0, 1, 2, 3)
+        ):
             rights = self._asking.rights(scope, history_from)
             for block, meter_reading in self._blocks(rights, [row[4:] for row in group]):
                 if block.id == wanted:
@@ -186,9 +188,9 @@ def _rows(members: Select[Any]) -> Select[Any]:
         select(
             member.subscription, member.usage_point_id, member.scope, member.history_from,
             IntervalBlock.has_cost, IntervalBlock.finest, IntervalBlock.meter_reading_id, IntervalBlock.starts_at,
-            IntervalBlock.coarse, IntervalBlock.is_delta, IntervalBlock.published, IntervalBlock.updated,
-            IntervalBlock.stamps, IntervalBlock.day_index, IntervalBlock.body, IntervalBlock.encoding,
-            IntervalBlock.packed, IntervalBlock.extra,
+            IntervalBlock.first_at, IntervalBlock.ends_at, IntervalBlock.coarse, IntervalBlock.is_delta,
+            IntervalBlock.published, IntervalBlock.updated, IntervalBlock.stamps, IntervalBlock.day_index,
+            IntervalBlock.body, IntervalBlock.encoding, IntervalBlock.packed, IntervalBlock.extra,
         )
         .select_from(member.subscription.table)
         .join(IntervalBlock, IntervalBlock.usage_point_id == member.usage_point_id)

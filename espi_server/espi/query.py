@@ -29,6 +29,10 @@ class BadParameter(EspiError):
 class MultiMapping(Protocol):
     """What a web framework's arguments offer: every value of a name, in order."""
 
+    def __contains__(self, key: object, /) -> bool:
+        """Is anything given under this name?"""
+        ...
+
     def getlist(self, key: str, /) -> list[str]:
         """All values given under this name."""
         ...
@@ -62,6 +66,8 @@ class Query:
         Others are ignored because links in the field carry them (PG&E adds correlationID). A parameter
         given twice is an error: which of the two was meant, nobody can tell. A time in the future is fine.
         """
+        if not arguments:
+            return cls()
         query = cls(
             published_min=_time(arguments, "published-min", earliest=True),
             published_max=_time(arguments, "published-max"),
@@ -148,6 +154,8 @@ def _check_order(name: str, low: int | None, high: int | None) -> None:
 
 def _single(arguments: Arguments, name: str) -> str | None:
     """The one value of a parameter, or None where it is not given."""
+    if name not in arguments:
+        return None
     if isinstance(arguments, MultiMapping):
         values: Sequence[str] = arguments.getlist(name)
     else:
