@@ -9,6 +9,18 @@ from pathlib import Path
 import pytest
 
 from espi_server.demo import demo
+from espi_server.energy.feed import FeedChanged
+from espi_server.errors import (
+    BadRequest,
+    BadValue,
+    Forbidden,
+    Internal,
+    MethodNotAllowed,
+    NotFound,
+    TooManyRequests,
+    Unauthorized,
+    Unavailable,
+)  # fmt: skip
 from tests import docs
 from tests.conftest import ROOT
 from tests.demo.prepared import DAYS, empty, served
@@ -84,3 +96,16 @@ def test_blocks_share_one_shell_and_a_block_for_the_eye_is_not_run(tmp_path):
     )
 
     docs.run(guide, tmp_path, os.environ)
+
+
+def test_every_code_an_answer_can_carry_is_explained():
+    told = (ROOT / "docs" / "problems.md").read_text("utf-8")
+    answered = [BadRequest, BadValue, Unauthorized, Forbidden, NotFound, MethodNotAllowed, TooManyRequests]
+
+    missing = [
+        each().code
+        for each in [*answered, Internal, Unavailable, FeedChanged]
+        if f"`{each().code}`" not in told
+    ]
+
+    assert missing == []

@@ -48,7 +48,7 @@ def answer_problems(app: Flask) -> None:
 def problem(error: Problem) -> Response:
     """The answer that tells a client what went wrong and what to do."""
     members: dict[str, Any] = {
-        "type": f"https://espi-server.readthedocs.io/problems#{error.code}",
+        "type": f"urn:espi-server:problem:{error.code}",
         "title": error.title,
         "status": error.status,
         "detail": error.detail,
