@@ -30,17 +30,13 @@ def tree(town: Town) -> Callable[..., Tree]:
 
     def read(name: str, scope: str = ALL_BLOCKS, code: str = "") -> Tree:
         household = named(name)
-        code = code or household.companies[0]
-        opened = town.open(code, household.reference(code), scope)
-        return Tree(opened.reader.feed(opened.usage))
+        return _whole(town, (household, code or household.companies[0]), scope)
 
     return read
 
 
 def _whole(town: Town, place: tuple[Household, str], scope: str = ALL_BLOCKS) -> Tree:
-    household, code = place
-    opened = town.open(code, household.reference(code), scope)
-    return Tree(opened.reader.get(opened.usage))
+    return Tree(town.usage(place, scope))
 
 
 @every_place
@@ -72,7 +68,10 @@ def test_fb_01_ids_and_bytes_are_the_same_when_sent_again(town: Town, place: tup
 @every_place
 @pytest.mark.requirement("FB_01")
 def test_fb_01_ids_stay_under_another_authorization(town: Town, place: tuple[Household, str]) -> None:
-    first, second = _whole(town, place), _whole(town, place)
+    household, code = place
+    opened = town.open(code, household.reference(code), ALL_BLOCKS, application="Somebody else")
+
+    first, second = _whole(town, place), Tree(opened.reader.get(opened.usage))
 
     assert [each.id for each in first.entries] == [each.id for each in second.entries]
     private = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from flask import Flask
 
@@ -13,7 +14,7 @@ from espi_server.app import create_app
 from espi_server.db import Database
 from espi_server.demo.households import Household, every
 from espi_server.settings import DEVELOPMENT_SECRET, Settings
-from tests.energy.reader import Reader
+from tests.energy.reader import Answer, Reader
 
 BASE = "http://localhost"
 ALL_BLOCKS = "FB=4_5_6_7_8_9_10_11_12_15_16_17_26_27_28_29_54_55_56_57_58_59_60_61_62_71"
@@ -43,6 +44,7 @@ class Town:
         self.database = database
         settings = Settings(mode="development", secret_key=DEVELOPMENT_SECRET, base_url=BASE)
         self.app: Flask = create_app(settings, database)
+        self.usage = lru_cache(maxsize=64)(self._usage)
 
     def open(self, code: str, customer: str | None, scope: str, application: str = "Conformance") -> Opened:
         """Authorize an application for a customer's data, or (None) for all of the utility's."""
@@ -61,6 +63,12 @@ class Town:
         return Opened(
             reader, answer["resourceURI"], answer["customerResourceURI"], answer["authorizationURI"]
         )
+
+    def _usage(self, place: tuple[Household, str], scope: str = ALL_BLOCKS) -> Answer:
+        """A household's whole usage feed at one company; read once for all tests that only look at it."""
+        household, code = place
+        opened = self.open(code, household.reference(code), scope)
+        return opened.reader.feed(opened.usage)
 
     def machine(self, code: str, kind: str) -> Reader:
         """A reader with a machine's token of the same application."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,8 +29,16 @@ class Tree:
 
     def below(self, parent: Served, kind: str) -> list[Served]:
         """The children of a kind: entries whose up, or whose self, is a related link of the parent."""
-        related = set(parent.hrefs("related"))
-        return [each for each in self.of(kind) if related & {*each.hrefs("up"), each.href}]
+        return [child for href in parent.hrefs("related") for child in self._by_link[kind, href]]
+
+    @cached_property
+    def _by_link(self) -> dict[tuple[str, str], list[Served]]:
+        """The entries of a kind that a related link to this address finds."""
+        found: dict[tuple[str, str], list[Served]] = defaultdict(list)
+        for each in self.entries:
+            for href in {each.href, *each.hrefs("up")}:
+                found[each.kind, href].append(each)
+        return found
 
     @property
     def root(self) -> etree._Element:

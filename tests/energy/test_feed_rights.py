@@ -315,6 +315,9 @@ def test_pages_end_to_end_are_the_whole_feed(house: House, data: st.DataObject) 
     assert paged == whole
 
 
+@pytest.mark.requirement(
+    "FB_54", "FB_55", "FB_56", "FB_57", "FB_58", "FB_59", "FB_60", "FB_61", "FB_62", "FB_71"
+)
 @proves
 def test_a_customers_feed_holds_all_that_is_granted_and_not_a_byte_more(
     house: House, data: st.DataObject
