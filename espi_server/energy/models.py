@@ -111,7 +111,9 @@ class Resource(Base):
     `related` lists its related links as [kind, id or null for a collection]; `shape` is the same without the ids,
     so that the length of a feed's links is one aggregate. `reference_id` is the one utility-wide resource among
     them: a UsagePoint's LocalTimeParameters, a MeterReading's ReadingType. `xml` is the content in full-rights
-    form, and `names` its child elements in order, so that a feed knows which rows need no filtering. `source_self` is the entry's self link at its source; `aside` keeps elements the standard does not know.
+    form, and `names` its child elements (and `extension`, however deep it stands), so that a feed knows which rows
+    need no filtering. `source_self` is the entry's self link at its source; `aside` keeps elements the standard
+    does not know.
     """
 
     __tablename__ = "resource"
