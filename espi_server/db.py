@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from enum import IntEnum
 from typing import Annotated, Any
 
+from psycopg import RawCursor
 from sqlalchemy import (
     ARRAY,
     JSON,
@@ -35,6 +36,7 @@ from sqlalchemy import (
 )
 from sqlalchemy import create_engine as sqlalchemy_engine
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import DeclarativeBase, Session, mapped_column
 from sqlalchemy.sql import ClauseElement
@@ -154,8 +156,11 @@ class Compiled:
     """
 
     def __init__(self, statement: ClauseElement, engine: Engine) -> None:
-        compiled = statement.compile(engine)
+        compiled = statement.compile(
+            dialect=_NUMBERED if engine.dialect.name == "postgresql" else engine.dialect
+        )
         self.sql = str(compiled)
+        self._order = getattr(compiled, "positiontup", None) or ()
         self._plain = _PLAIN[engine.dialect.name]
         given = compiled.params or {}
         self._constants = {name: self._plain(value) for name, value in given.items() if value is not None}
@@ -166,12 +171,13 @@ class Compiled:
         plain, parameters = self._plain, dict(self._constants)
         for name, value in values.items():
             parameters[name] = value if type(value) in _AS_IT_IS else plain(value)
-        found: list[tuple[Any, ...]] = self._run(driver, self.sql, parameters).fetchall()
+        found: list[tuple[Any, ...]] = self._run(driver, self.sql, self._order, parameters).fetchall()
         return found
 
     def run(self, driver: Any, **values: Any) -> None:
         """Run a statement that answers no rows."""
-        self._run(driver, self.sql, {name: self._plain(value) for name, value in values.items()})
+        plain = {name: self._plain(value) for name, value in values.items()}
+        self._run(driver, self.sql, self._order, plain)
 
 
 def among(column: Any, name: str, engine: Engine) -> Any:
@@ -201,12 +207,17 @@ def _plain_for_sqlite(value: Any) -> Any:
     return json.dumps([each.hex for each in value]) if isinstance(value, list) else value
 
 
-def _run_on_sqlite(driver: Any, sql: str, parameters: dict[str, Any]) -> Any:
+def _run_on_sqlite(driver: Any, sql: str, order: Sequence[str], parameters: dict[str, Any]) -> Any:
     return driver.execute(sql, parameters)
 
 
-def _run_on_postgresql(driver: Any, sql: str, parameters: dict[str, Any]) -> Any:
-    return driver.cursor(binary=True).execute(sql, parameters, prepare=True)
+# Parameters are numbered ($1), as PostgreSQL itself counts them: the driver has no statement to rewrite each time.
+_NUMBERED = PGDialect_psycopg(paramstyle="numeric_dollar")
+
+
+def _run_on_postgresql(driver: Any, sql: str, order: Sequence[str], parameters: dict[str, Any]) -> Any:
+    cursor: RawCursor[Any] = RawCursor(driver)
+    return cursor.execute(sql, [parameters[name] for name in order], prepare=True, binary=True)
 
 
 _AS_IT_IS = frozenset({int, str, bytes, type(None)})  # what every driver takes, and most of what it is given
@@ -214,7 +225,7 @@ _PLAIN: dict[str, Callable[[Any], Any]] = {
     "sqlite": _plain_for_sqlite,
     "postgresql": lambda value: int(value) if isinstance(value, IntEnum) else value,
 }
-_RUN: dict[str, Callable[[Any, str, dict[str, Any]], Any]] = {
+_RUN: dict[str, Callable[[Any, str, Sequence[str], dict[str, Any]], Any]] = {
     "sqlite": _run_on_sqlite,
     "postgresql": _run_on_postgresql,
 }

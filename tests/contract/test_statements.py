@@ -20,28 +20,21 @@ from tests.contract.downloads import application, start
 FRAME = ("BEGIN", "COMMIT", "ROLLBACK")
 
 
-class Counted(psycopg.Cursor[Any]):
-    """A cursor that writes down what it is asked."""
-
-    said: list[str]
-
-    def execute(self, query: Any, *arguments: Any, **more: Any) -> Any:
-        self.said.append(str(query))
-        return super().execute(query, *arguments, **more)
-
-
 @pytest.fixture
-def said(filled: Database) -> list[str]:
+def said(filled: Database, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Every statement the database is asked from now on, in order."""
     statements: list[str] = []
-    cursors = type("Counted", (Counted,), {"said": statements})
+    execute = psycopg.Cursor.execute
+
+    def counted(cursor: Any, query: Any, *arguments: Any, **more: Any) -> Any:
+        statements.append(str(query))
+        return execute(cursor, query, *arguments, **more)
 
     def listen(connection: Any, *_: Any) -> None:
         if filled.dialect == "sqlite":
             connection.set_trace_callback(statements.append)
-        else:
-            connection.cursor_factory = cursors
 
+    monkeypatch.setattr(psycopg.Cursor, "execute", counted)
     filled.close()
     event.listen(filled.engine, "connect", listen)
     return statements
