@@ -35,9 +35,9 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy import create_engine as sqlalchemy_engine
+from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import Dialect, make_url
 from sqlalchemy.orm import DeclarativeBase, Session, mapped_column
 from sqlalchemy.sql import ClauseElement
 
@@ -212,7 +212,7 @@ def _run_on_sqlite(driver: Any, sql: str, order: Sequence[str], parameters: dict
 
 
 # Parameters are numbered ($1), as PostgreSQL itself counts them: the driver has no statement to rewrite each time.
-_NUMBERED = PGDialect_psycopg(paramstyle="numeric_dollar")
+_NUMBERED: Dialect = registry.load("postgresql.psycopg")(paramstyle="numeric_dollar")
 
 
 def _run_on_postgresql(driver: Any, sql: str, order: Sequence[str], parameters: dict[str, Any]) -> Any:

@@ -56,7 +56,7 @@ class Drivers:
 
     def _open(self) -> Any:
         connection = self._engine.raw_connection()
-        driver = connection.driver_connection
+        driver: Any = connection.driver_connection
         connection.detach()  # else the pool would take it back
         if self._engine.dialect.name == "postgresql":
             driver.rollback()

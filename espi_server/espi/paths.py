@@ -80,7 +80,6 @@ _LOCATION = f"{_AGREEMENT}/{{g}}/ServiceLocation"
 _USAGE_POINT = "Subscription/{s}/UsagePoint"
 
 
-
 def _below(usage_point: str, tokens: str) -> Iterator[tuple[str, str, tuple[int, ...]]]:
     """What stands below a usage point."""
     for rest in ("MeterReading[/{m}]", "MeterReading/{m}/IntervalBlock[/{b}]"):

@@ -499,7 +499,11 @@ def test_no_bytes_break_the_reading(data):
 
 @given(st.binary(max_size=100))
 def test_no_gzip_breaks_the_opening(data):
-    for given_bytes in (b"\x1f\x8b" + data, b"\x1f\x8b\x08\0\0\0\0\0\0\0" + data, gzip.compress(data, mtime=0) + data):
+    for given_bytes in (
+        b"\x1f\x8b" + data,
+        b"\x1f\x8b\x08\0\0\0\0\0\0\0" + data,
+        gzip.compress(data, mtime=0) + data,
+    ):
         try:
             open_document(io.BytesIO(given_bytes)).close()
         except (UnreadableXml, HostileXml):
