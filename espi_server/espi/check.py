@@ -22,7 +22,7 @@ from .checks import consents, function_blocks
 from .checks.columns import read
 from .checks.document import root_is_atom, unreadable
 from .checks.gathering import gathered
-from .checks.lines import Lines, elements_before
+from .checks.lines import Lines, places_of
 from .checks.rule import RULES, Fault, Place, Profile, rules_for
 from .checks.spool import REMEMBERED, Spool
 from .checks.subjects import Context, Head, Part, Resource, Shell, link_at, text_of
@@ -145,7 +145,8 @@ class _Judge:
     def _keep(self, shell: Shell) -> None:
         """Judge each resource of an entry, and remember what is judged between entries."""
         n = self._spool.add(shell)
-        for content in shell.contents:
+        places = places_of(shell.contents, shell.element, shell.line, shell.offset)
+        for content, place in zip(shell.contents, places, strict=True):
             namespace, local = split(str(content.tag))
             self._head.kinds[local] = self._head.kinds.get(local, 0) + 1
             cls = kind(namespace, local)
@@ -156,7 +157,6 @@ class _Judge:
                 setattr(self._head, side, shell.at(content))
             resource = Resource(content, cls, shell, self._context)
             self._judge(resource)
-            place = Place(shell.line, shell.offset, elements_before(content, shell.element))
             if local == "IntervalBlock":
                 self._spool.add_block(n, place, *read(content))
             elif local in REMEMBERED and namespace == ESPI:
@@ -187,6 +187,7 @@ class _Judge:
         for rule in rules_for(subject, self._context.profile):
             if not rule.kinds or kind_of in rule.kinds:
                 self._verdict.judged.add(rule.id)
+                self._context.wants_places = self._verdict.counts[rule.id] < _KEPT
                 for fault in rule.look(subject):
                     self._note(rule.id, fault)
 
@@ -195,6 +196,7 @@ class _Judge:
         self._verdict.counts[rule] += 1
         if len(kept) < _KEPT:
             kept.append(fault)
+        self._context.wants_places = len(kept) < _KEPT
 
     def _refuse(self, error: safe.DocumentError) -> None:
         self._verdict.refused = str(error)

@@ -14,9 +14,7 @@ from .subjects import Context, Head
 from .whole import FORWARD, REVERSE, Block, Document, Evidence, Point, Series
 
 _SUMMARIES = ("UsageSummary", "ElectricPowerUsageSummary")
-_POINT_OF = """(e.up_key IN (SELECT key FROM link WHERE n = ?) OR e.self_key IN (SELECT key FROM link WHERE n = ?)
-    OR (e.above = ? AND e.above != ''))"""
-_NO_POINT = "NOT EXISTS (SELECT 1 FROM owned WHERE owned.n = e.n)"
+_OWN = "e.kind = ? AND e.n IN (SELECT n FROM owned WHERE parent IS ?)"
 Judge = Callable[[object], None]
 
 
@@ -39,7 +37,6 @@ class _Gathering:
         self._spool, self._context = document.spool, document.context
         self._evidence: Evidence = document.evidence
         self._names = _names(document.spool)
-        self._spool.run("CREATE TABLE owned (n INTEGER PRIMARY KEY)")
 
     def points(self) -> None:
         """Every usage point with its meter readings and summaries."""
@@ -50,19 +47,17 @@ class _Gathering:
 
     def _point(self, row: Row, instance: Any) -> None:
         point = Point(row, instance, self._context, self._spool, time=self._time_of(row.n))
-        mine = (row.n, row.n, row.self_key)
-        for reading in list(self._spool.entries(f"e.kind = 'MeterReading' AND {_POINT_OF}", *mine)):
-            self._spool.run("INSERT OR IGNORE INTO owned VALUES (?)", reading.n)
+        for reading in self._spool.entries(_OWN, "MeterReading", row.n):
             point.series.append(self._series(reading, point.time))
-        kinds = ", ".join(f"'{kind}'" for kind in _SUMMARIES)
-        point.summaries = list(self._spool.contents(f"c.kind IN ({kinds}) AND {_POINT_OF}", *mine))
+        for kind in _SUMMARIES:
+            point.summaries += self._spool.contents(_OWN, kind, row.n)
         flows = {series.type.flow_direction for series in point.series if series.type is not None}
         self._evidence.both_ways += {FORWARD, REVERSE} <= flows
         self._judge(point)
 
     def rest(self) -> None:
         """Meter readings of no usage point, and blocks of no meter reading."""
-        for row in list(self._spool.entries(f"e.kind = 'MeterReading' AND {_NO_POINT}")):
+        for row in self._spool.entries(_OWN, "MeterReading", None):
             self._series(row, None)
         alone = Series(Row(0, "MeterReading", Place(1), "", "", "", "", ""), self._context)
         for block in self._blocks(self._spool.blocks(None), None, None):

@@ -54,13 +54,13 @@ def selves_are_unique(document: Document) -> Faults:
 def no_orphans(document: Document) -> Faults:
     question = """
         SELECT e.place, e.up FROM entry e WHERE e.kind = ? AND e.up != ''
-        AND NOT EXISTS (SELECT 1 FROM link l JOIN entry p ON p.n = l.n
-                        WHERE l.key IN (e.up_key, e.self_key) AND p.kind = ?)
+        AND NOT EXISTS (SELECT 1 FROM link l WHERE l.key = e.up_key AND l.kind = ?)
+        AND NOT EXISTS (SELECT 1 FROM link l WHERE l.key = e.self_key AND l.kind = ?)
         AND NOT EXISTS (SELECT 1 FROM entry p WHERE p.kind = ? AND p.self_key = e.above AND ? AND NOT EXISTS (
                         SELECT 1 FROM link l WHERE l.n = p.n AND l.key LIKE '%/' || e.kind)) ORDER BY e.n"""
     for kind, above in _PARENT.items():
         if document.spool.has(above):
-            for place, up in document.pairs(question, kind, above, above, kind in _TOLD_OF_THE_PARENT):
+            for place, up in document.pairs(question, kind, *[above] * 3, kind in _TOLD_OF_THE_PARENT):
                 words = f"No {above} of the document relates to {up}, where this {kind} hangs."
                 yield document.fault(words, Place.parse(place), kind)
 
@@ -107,9 +107,9 @@ def local_time_is_there(document: Document) -> Faults:
 )
 def addresses_have_one_spelling(document: Document) -> Faults:
     question = """
-        SELECT e.place, e.kind, e.up, min(l.href) FROM entry e JOIN link l ON l.key = e.up_key
-        WHERE e.up != '' AND e.up NOT LIKE '%/' GROUP BY e.n
-        HAVING sum(l.href = e.up) = 0 AND min(l.href) NOT LIKE '%/' ORDER BY e.n"""
+        SELECT e.place, e.kind, e.up, (SELECT min(l.href) FROM link l WHERE l.key = e.up_key) AS related FROM entry e
+        WHERE e.up != '' AND e.up NOT LIKE '%/' AND related NOT LIKE '%/'
+        AND NOT EXISTS (SELECT 1 FROM link l WHERE l.key = e.up_key AND l.href = e.up) ORDER BY e.n"""
     for place, kind, up, related in document.pairs(question):
         yield document.fault(
             f"up is written {up}, the link that leads there {related}.", Place.parse(place), kind
@@ -128,8 +128,10 @@ def point_relates_to_readings(document: Document) -> Faults:
     question = """
         SELECT e.place FROM entry e WHERE e.kind = 'UsagePoint' AND e.self_key != ''
         AND EXISTS (SELECT 1 FROM entry m WHERE m.kind = 'MeterReading' AND m.above = e.self_key)
-        AND NOT EXISTS (SELECT 1 FROM link l JOIN entry m ON l.key IN (m.up_key, m.self_key)
-                        WHERE l.n = e.n AND m.kind = 'MeterReading') ORDER BY e.n"""
+        AND NOT EXISTS (SELECT 1 FROM link l JOIN entry m ON m.up_key = l.key WHERE l.n = e.n
+                        AND m.kind = 'MeterReading')
+        AND NOT EXISTS (SELECT 1 FROM link l JOIN entry m ON m.self_key = l.key WHERE l.n = e.n
+                        AND m.kind = 'MeterReading') ORDER BY e.n"""
     for (place,) in document.pairs(question):
         yield document.fault(
             "The UsagePoint has no related link to its MeterReadings.", Place.parse(place), "UsagePoint"
@@ -149,7 +151,7 @@ def readings_have_blocks(document: Document) -> Faults:
         return
     question = """
         SELECT e.place FROM entry e WHERE e.kind = 'MeterReading'
-        AND e.n NOT IN (SELECT meter_reading FROM owner WHERE meter_reading IS NOT NULL) ORDER BY e.n"""
+        AND NOT EXISTS (SELECT 1 FROM owner o WHERE o.parent = e.n) ORDER BY e.n"""
     for (place,) in document.pairs(question):
         yield document.fault(
             "No IntervalBlock of the document is this MeterReading's.", Place.parse(place), "MeterReading"

@@ -5,9 +5,11 @@ Only what has a finding is looked up: its entry is read once more, by a parser t
 
 from __future__ import annotations
 
-from itertools import takewhile
+from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
 from xml.parsers import expat
+
+from lxml import etree
 
 from espi_server.espi.raw import Element
 
@@ -18,17 +20,29 @@ _CHUNK = 1 << 16
 _READING = "IntervalReading"
 
 
+_BEFORE = etree.XPath("count(preceding::*) + count(ancestor::*)")
+
+
 def place_of(element: Element, entry: Element, line: int, offset: int) -> Place:
     """Where an element of an entry stands; the entry begins at this line and byte."""
     own: Any = element.sourceline  # None only where a tree was made by hand
     if own and own <= _LAST_SURE:
         return Place(own)
-    return Place(line, offset, elements_before(element, entry))
+    before: Any = _BEFORE(element)
+    above: Any = _BEFORE(entry)
+    return Place(line, offset, int(before - above))
 
 
-def elements_before(element: Element, entry: Element) -> int:
-    """How many elements of the entry come before this one in the document."""
-    return sum(1 for _ in takewhile(lambda each: each is not element, entry.iter()))
+def places_of(elements: Sequence[Element], entry: Element, line: int, offset: int) -> Iterator[Place]:
+    """Where elements of an entry stand that follow each other, so that anything below them can be found later."""
+    waiting = iter(elements)
+    wanted = next(waiting, None)
+    for before, element in enumerate(entry.iter()):
+        if element is wanted:
+            yield Place(line, offset, before)
+            wanted = next(waiting, None)
+            if wanted is None:
+                return
 
 
 class Lines:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -94,7 +95,7 @@ def elements_are_in_order(resource: Resource) -> Faults:
 )
 def elements_stand_once(resource: Resource) -> Faults:
     for path, _ in _found(resource, REPEATED):
-        yield resource.fault(f"{_last(path)} stands more than once.", f"{path}[2]")
+        yield resource.fault(f"{_last(path)} stands more than once.", path)
 
 
 @rule(
@@ -222,10 +223,13 @@ def meter_reading_is_empty(resource: Resource) -> Faults:
 
 def _found(resource: Resource, note: str) -> Iterator[tuple[str, str]]:
     """The paths of findings with this note, and the path above each."""
+    met: Counter[str] = Counter()
     for finding in resource.findings:
         if finding.message == note:
             above = finding.path.removesuffix("text()").rstrip("/")
-            yield (above if note == STRAY else finding.path), above
+            met[finding.path] += 1
+            number = met[finding.path] + (note == REPEATED)  # the first of what is repeated is in order
+            yield (above if note == STRAY else f"{finding.path}[{number}]"), above
 
 
 def _last(path: str) -> str:

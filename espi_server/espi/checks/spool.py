@@ -21,7 +21,7 @@ from .subjects import Shell, key
 _TABLES = """
 CREATE TABLE entry (n INTEGER PRIMARY KEY, kind TEXT, place TEXT, id TEXT, self TEXT, self_key TEXT, up TEXT,
                     up_key TEXT, above TEXT);
-CREATE TABLE link (n INTEGER, href TEXT, key TEXT, place TEXT);
+CREATE TABLE link (n INTEGER, kind TEXT, href TEXT, key TEXT, place TEXT);
 CREATE TABLE content (n INTEGER, kind TEXT, place TEXT, xml BLOB);
 CREATE TABLE block (n INTEGER, place TEXT, start INTEGER, duration INTEGER, rows INTEGER, columns BLOB);
 """
@@ -30,10 +30,19 @@ CREATE INDEX entry_id ON entry (id);
 CREATE INDEX entry_self ON entry (self_key);
 CREATE INDEX entry_up ON entry (kind, up_key);
 CREATE INDEX entry_above ON entry (kind, above);
-CREATE INDEX link_key ON link (key);
+CREATE INDEX link_key ON link (key, kind);
+CREATE INDEX link_href ON link (key, href);
 CREATE INDEX link_n ON link (n);
 CREATE INDEX content_n ON content (n);
 CREATE INDEX block_n ON block (n, start);
+"""
+_OWNERS = """
+CREATE TABLE {table} AS SELECT e.n AS n, coalesce(
+    (SELECT l.n FROM link l WHERE l.key = e.up_key AND l.kind = '{kind}' LIMIT 1),
+    (SELECT l.n FROM link l WHERE l.key = e.self_key AND l.kind = '{kind}' LIMIT 1),
+    (SELECT p.n FROM entry p WHERE p.kind = '{kind}' AND p.self_key = e.above AND e.above != '' LIMIT 1)
+) AS parent FROM entry e WHERE {children};
+CREATE INDEX {table}_parent ON {table} (parent);
 """
 REMEMBERED = frozenset({
     "UsagePoint", "ReadingType", "LocalTimeParameters", "ProgramIdMappings", "UsageSummary",
@@ -95,8 +104,11 @@ class Spool:
         )  # fmt: skip
         n = int(self._base.execute(f"INSERT INTO entry VALUES (NULL{', ?' * len(row)})", row).lastrowid or 0)
         self._base.executemany(
-            "INSERT INTO link VALUES (?, ?, ?, ?)",
-            [(n, link.href, key(link.href), str(shell.at(link.element))) for link in shell.linked("related")],
+            "INSERT INTO link VALUES (?, ?, ?, ?, ?)",
+            [
+                (n, shell.kind, link.href, key(link.href), str(shell.at(link.element)))
+                for link in shell.linked("related")
+            ],
         )
         return n
 
@@ -114,10 +126,6 @@ class Spool:
         self._base.executescript(_INDEXES)
 
     # Asking
-
-    def run(self, statement: str, *values: object) -> None:
-        """Do what a statement in SQL says."""
-        self._base.execute(statement, values)
 
     def ask(self, question: str, *values: object) -> Iterator[tuple[Any, ...]]:
         """The rows a question in SQL gives."""
@@ -144,30 +152,34 @@ class Spool:
         for n, kind, place, xml in self.ask(question, *values):
             yield Kept(n, kind, Place.parse(place), _instance(xml))
 
-    def blocks(self, meter_reading: int | None) -> Iterator[KeptBlock]:
-        """The blocks of a meter reading in order of time; without one, those that belong to none."""
-        owner = "IS NULL" if meter_reading is None else "= ?"
-        values = () if meter_reading is None else (meter_reading,)
+    def blocks(
+        self, meter_reading: int | None, since: int | None = None, until: int = 0
+    ) -> Iterator[KeptBlock]:
+        """The blocks of a meter reading in order of time, or those of some time; None for those of no reading."""
+        when, values = "", [meter_reading]
+        if since is not None:
+            when, values = "AND b.start < ? AND b.start + b.duration > ?", [meter_reading, until, since]
         question = (
-            "SELECT b.place, b.start, b.duration, b.columns FROM block b JOIN owner o ON o.block = b.n"
-            f" WHERE o.meter_reading {owner} ORDER BY b.start, b.rowid"
+            "SELECT b.place, b.start, b.duration, b.columns FROM owner o JOIN block b ON b.n = o.n"
+            f" WHERE o.parent IS ? {when} ORDER BY b.start, b.rowid"
         )
         for place, start, duration, columns in self.ask(question, *values):
             yield KeptBlock(Place.parse(place), start, duration, Columns.load(columns))
 
     def find_owners(self) -> None:
-        """Say of every block whose it is: by a related link of a MeterReading, else by its own path."""
-        self._base.executescript(
-            """
-            CREATE TABLE owner AS SELECT e.n AS block, coalesce(
-                (SELECT l.n FROM link l JOIN entry m ON m.n = l.n WHERE l.key IN (e.up_key, e.self_key)
-                 AND m.kind = 'MeterReading' LIMIT 1),
-                (SELECT m.n FROM entry m WHERE m.kind = 'MeterReading' AND m.self_key = e.above AND e.above != ''
-                 LIMIT 1)
-            ) AS meter_reading FROM entry e WHERE e.n IN (SELECT n FROM block);
-            CREATE INDEX owner_meter_reading ON owner (meter_reading);
-            """
-        )
+        """Say of every block which meter reading's it is, and of all else which usage point's it is.
+
+        The first parent with a related link to it, else the one its own path names.
+        """
+        for table, kind, children in (
+            ("owner", "MeterReading", "e.n IN (SELECT n FROM block)"),
+            (
+                "owned",
+                "UsagePoint",
+                "e.kind IN ('MeterReading', 'UsageSummary', 'ElectricPowerUsageSummary')",
+            ),
+        ):
+            self._base.executescript(_OWNERS.format(table=table, kind=kind, children=children))
 
 
 def _instance(xml: bytes) -> Content:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any
 
 from .local_time import when
@@ -18,6 +18,7 @@ _DAY = 86_400
 _LONGEST = 400 * _DAY
 _KILO = 1_000
 _UNIT_OF_MONEY = 100_000
+_MOST = 1_000  # bills of one usage point that are laid beside its readings
 _TOLERANCE = 0.005  # meters and bills round
 _MONEY = (
     "bill_last_period",
@@ -215,7 +216,7 @@ def bill_and_readings_agree(point: Point) -> Faults:
     series = [
         each for each in point.series if each.is_energy and each.type.flow_direction in (FORWARD, NET, None)
     ]
-    for summary, (start, end) in _periods(point) if len(series) == 1 else ():
+    for summary, (start, end) in islice(_periods(point), _MOST) if len(series) == 1 else ():
         billed, only = summary.instance.overall_consumption_last_period, series[0]
         if billed is None or billed.uom != only.type.uom or not only.covers(start, end):
             continue

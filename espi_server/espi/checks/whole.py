@@ -165,7 +165,7 @@ class Point:
     def used(self, series: Series, start: int, end: int) -> int | None:
         """What the readings of a series say was used in a stretch of time; None unless they cover all of it."""
         used = covered = 0
-        for block in self.spool.blocks(series.row.n):
+        for block in self.spool.blocks(series.row.n, start, end):
             columns = block.columns.placed(block.start, getattr(series.type, "interval_length", None))
             if not columns.has_times:
                 return None

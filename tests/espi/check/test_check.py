@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import random
+from copy import deepcopy
 
 import pytest
 from lxml import etree
@@ -20,6 +22,8 @@ USAGE = (FILES / "usage.xml").read_text("utf-8")
 CUSTOMER = (FILES / "customer.xml").read_text("utf-8")
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
 DERIVED = f'xmlns:xsi="{XSI}" xsi:schemaLocation="http://naesb.org/espi espiDerived.xsd"'
+ODD = ("", "x", "0", "-1", "9" * 19, "-" + "9" * 17, "1793430000000", "FFFFFFFF", "0000-00-00T00:00:00Z",
+       "9999-12-31T23:59:59-12:00", "urn:uuid:", "https://[::1", "a b", "253402300799", "140737488355328")  # fmt: skip
 SCHEMA = {f"XSD-{number:02}" for number in range(1, 14)} | {"DOC-03"}
 
 
@@ -250,3 +254,55 @@ def test_text_names_the_line_and_the_rule():
     assert lines[0].startswith("bad.xml: not conformant")
     where = f"line {MUTATIONS['LINK-06'].line}  MeterReading: The up link ends in a slash."
     assert lines[1] == f"  error    LINK-06   {where}"
+
+
+def test_what_stands_twice_is_told_twice_each_on_its_line():
+    text = USAGE.replace(
+        "<espi:status>1</espi:status>", "<espi:node/>\n<espi:status>1</espi:status>\n<espi:node/>"
+    )
+
+    found = [finding for finding in judged(text).findings if finding.rule == "XSD-02"]
+
+    first = next(n for n, line in enumerate(text.splitlines(), 1) if "<espi:node/>" in line)
+    assert [finding.line for finding in found] == [first, first + 2]
+
+
+def test_of_a_block_of_bad_readings_the_first_thousand_are_looked_at():
+    reading = "<espi:IntervalReading><espi:value>x</espi:value></espi:IntervalReading>"
+    text = USAGE.replace("<espi:IntervalReading>", reading * 1_500 + "<espi:IntervalReading>", 1)
+
+    assert judged(text).counts["XSD-07"] == 1_000
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_nothing_in_a_document_makes_the_judge_stumble(seed):
+    """Elements taken out, put elsewhere, renamed and filled with odd values: a verdict, never an exception."""
+    data = spoiled(random.Random(seed))
+
+    verdict = judged(data, "sst" if seed % 2 else "lenient", claims=range(72))
+
+    lines = data.count(b"\n") + 1
+    assert all(1 <= finding.line <= lines for finding in verdict.findings)
+    assert etree.fromstring(verdict.to_junit()).get("tests")
+    assert json.dumps(verdict.to_json())
+
+
+def spoiled(chance):
+    root = etree.fromstring((FILES / chance.choice(list(FILES.iterdir())).name).read_bytes())
+    for _ in range(chance.choice((1, 3, 20))):
+        elements = list(root.iter())
+        element, other = chance.choice(elements[1:]), chance.choice(elements[1:])
+        match chance.randrange(6):
+            case 0:
+                element.getparent().remove(element)
+            case 1:
+                element.text = chance.choice(ODD)
+            case 2:
+                element.tag = other.tag
+            case 3:
+                element.append(deepcopy(other))
+            case 4:
+                element.tail = chance.choice(ODD)
+            case 5:
+                element.attrib.update({name: chance.choice(ODD) for name in element.attrib})
+    return etree.tostring(root)
