@@ -34,6 +34,11 @@ def written(path, days):
         file.write("</feed>\n")
 
 
+def earlier(text, days):
+    """The same readings some days before."""
+    return re.sub(r"<espi:start>(\d+)", lambda at: f"<espi:start>{int(at[1]) - 86_400 * days}", text)
+
+
 def peak(path):
     command = [sys.executable, "-c", PEAK, str(path)]
     readings, kilobytes = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
