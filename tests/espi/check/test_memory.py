@@ -27,10 +27,7 @@ def written(path, days):
     with path.open("w", encoding="utf-8") as file:
         file.write(text.removesuffix("</feed>\n"))
         for day in range(days):
-            later = re.sub(
-                r"<espi:start>(\d+)", lambda at: f"<espi:start>{int(at[1]) - 86_400 * (day + 1)}", first
-            )
-            file.write(later.replace("IntervalBlock/b1", f"IntervalBlock/d{day}"))
+            file.write(earlier(first, day + 1).replace("IntervalBlock/b1", f"IntervalBlock/d{day}"))
         file.write("</feed>\n")
 
 
