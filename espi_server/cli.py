@@ -19,6 +19,7 @@ from espi_server.demo.command import demo
 from espi_server.energy.commands import import_command
 from espi_server.errors import Problem, Usage
 from espi_server.espi.errors import EspiError
+from espi_server.rates.arriving import arrived
 from espi_server.rates.commands import rates
 from espi_server.settings import Settings, declared
 from espi_server.shell import options, tell
@@ -45,7 +46,7 @@ class Commands(click.Group):
             sys.exit(INTERRUPTED)
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "obj": arrived})
 @click.version_option(__version__)
 def main() -> None:
     """A Green Button Connect My Data server.

@@ -31,6 +31,7 @@ from espi_server.demo.households import COMPANIES, COMPANY, TIMEZONE, Company, H
 from espi_server.energy.importer import Progress, import_files
 from espi_server.energy.models import IntervalBlock, UsagePoint
 from espi_server.errors import Internal, Problem, Usage
+from espi_server.rates.arriving import arrived
 from espi_server.settings import DEVELOPMENT_SECRET, Settings
 
 ACTOR = "demo"
@@ -192,7 +193,9 @@ def _utility(database: Database, company: Company) -> None:
 def _import(database: Database, company: Company, paths: list[Path], watch: Watch) -> None:
     step = f"Importing the files of {company.name}"
     watch(step, None)
-    report = import_files(database, company.code, paths, actor=ACTOR, progress=lambda done: watch(step, done))
+    report = import_files(
+        database, company.code, paths, actor=ACTOR, progress=lambda done: watch(step, done), arrived=arrived
+    )
     if report.errors:
         raise Internal(f"The demo's own files did not all come in: {report.errors[0]}")
 

@@ -32,7 +32,9 @@ Tell = Callable[[importer.Progress], None]
 @click.option("--local", is_flag=True, help="Times in tables are local where they say no offset.")
 @click.option("--json", "as_json", is_flag=True, help="The report as one JSON document.")
 @click.argument("files", nargs=-1, required=True, type=click.Path())
+@click.pass_obj  # the command line says who else wants to know what arrived
 def import_command(
+    arrived: importer.Arrived | None,
     utility: str,
     customer: str | None,
     profile: str | None,
@@ -49,7 +51,7 @@ def import_command(
     with opened() as database, progress() as show:
         report = importer.import_files(
             database, utility, files, customer=customer, profile=profile, local=local, actor=_somebody(),
-            progress=show,
+            progress=show, arrived=arrived,
         )  # fmt: skip
     click.echo(json.dumps(report.to_json(), indent=2) if as_json else str(report))
     sys.exit(report.exit_code)

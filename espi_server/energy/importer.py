@@ -54,6 +54,11 @@ class Progress(NamedTuple):
     file: str = ""
 
 
+Arrived = Callable[[Session, House, uuid.UUID, Sequence[tuple[int, int]]], None]
+"""Called in the transaction of a usage point that an import changed: its id, and the [start, end) of the readings that
+are other ones now."""
+
+
 class UnknownProfile(Usage):
     """There is no such profile. Give self, atom-id or meter."""
 
@@ -69,18 +74,22 @@ def import_files(
     actor: str,
     progress: Callable[[Progress], None] | None = None,
     limits: safe.Limits | None = None,
+    arrived: Arrived | None = None,
 ) -> Report:
     """Take files in; the report tells what came of it and what was wrong with it.
 
     `customer` names the customer whose data these are; `profile` which key names a usage point (default: the
     utility's); `local` lets tables give local times without an offset. `limits` bounds what is read, as for an
-    upload. Raises UnknownUtility or UnknownProfile; everything about the files themselves is in the report.
+    upload. `arrived` hears of every usage point that changed. Raises UnknownUtility or UnknownProfile; everything
+    about the files themselves is in the report.
     """
     files = [Path(path) for path in paths]
     with database.reading() as session:
         utility = utilities.find(session, utility_code)
     house = _house(utility, profile)
-    run = _Run(database, house, customer=customer, local=local, limits=limits, progress=progress)
+    run = _Run(
+        database, house, customer=customer, local=local, limits=limits, progress=progress, arrived=arrived
+    )
     _begin(database, house, actor)
     report = run.take(files)
     _end(database, house, report)
@@ -128,6 +137,7 @@ class _Run:
         local: bool,
         limits: safe.Limits | None,
         progress: Callable[[Progress], None] | None,
+        arrived: Arrived | None,
     ) -> None:
         self._database = database
         self._house = house
@@ -135,6 +145,7 @@ class _Run:
         self._local = local
         self._limits = limits
         self._progress = progress or (lambda _: None)
+        self._arrived = arrived or (lambda *_: None)
         self._report = Report()
 
     def take(self, files: Sequence[Path]) -> Report:
@@ -235,7 +246,7 @@ class _Run:
     ) -> None:
         sort, _, id = unit.partition(":")
         if sort == "usage":
-            UsageUnit(
+            point = UsageUnit(
                 session,
                 spool,
                 self._house,
@@ -243,7 +254,9 @@ class _Run:
                 unit=unit,
                 source_id=spool.key_of(unit),
                 customer_id=owner,
-            ).store()
+            )
+            if point.store():
+                self._arrived(session, self._house, point.id, point.windows)
         else:
             reference = join.customers.get(uuid.UUID(id)) or spool.customer_of(unit)
             CustomerUnit(

@@ -93,6 +93,7 @@ class Writer:
             month = _Month(meter_reading_id, start, coarse, self._zone, stored.get(start))
             month.merge(delivered[place], published[place], outcome)
             self._keep(month, is_delta)
+        outcome.windows = _together(outcome.windows)
         self._note(meter_reading_id, outcome)
         return outcome
 
@@ -145,7 +146,7 @@ class Writer:
 
     def _note(self, meter_reading_id: uuid.UUID, outcome: Outcome) -> None:
         verb = "changed" if outcome.changed else "created"
-        for window in _together(outcome.windows):
+        for window in outcome.windows:
             changes.note(
                 self._session, self._utility_id, "IntervalBlock", meter_reading_id, verb,
                 usage_point_id=self._usage_point_id, window=window,

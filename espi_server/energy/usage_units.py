@@ -36,7 +36,10 @@ class _Series:
 
 
 class UsageUnit:
-    """Stores the entries of one usage point inside the caller's transaction; `report` hears of this unit alone."""
+    """Stores the entries of one usage point inside the caller's transaction; `report` hears of this unit alone.
+
+    `windows` are the [start, end) of the readings that are other ones since.
+    """
 
     def __init__(
         self,
@@ -54,7 +57,8 @@ class UsageUnit:
         self._house = house
         self._report = report
         self._unit = unit
-        self._id = uuid.UUID(unit.partition(":")[2])
+        self.id = uuid.UUID(unit.partition(":")[2])
+        self.windows: list[tuple[int, int]] = []
         self._source_id = source_id
         self._customer_id = customer_id
         self._entries = spool.of_unit(unit)
@@ -62,17 +66,17 @@ class UsageUnit:
         self._by_entry: dict[int, _Series] = {}
         self._reading_type = lru_cache(maxsize=64)(self._load_reading_type)
 
-    def store(self) -> None:
-        """Write everything this delivery has for the usage point, and count its version if that was news."""
+    def store(self) -> bool:
+        """Write everything this delivery has for the usage point, and count its version if that was news; whether."""
         point, created = store.locked_usage_point(
-            self._session, self._house.utility_id, self._id, self._source_id
+            self._session, self._house.utility_id, self.id, self._source_id
         )
         if self._customer_id and point.customer_id not in (None, self._customer_id):
             self._refuse()
-            return
-        shelf = Shelf(self._session, self._house.utility_id, usage_point_id=self._id)
+            return False
+        shelf = Shelf(self._session, self._house.utility_id, usage_point_id=self.id)
         if self._customer_id:
-            created |= store.belongs(self._session, self._id, customer_id=self._customer_id)
+            created |= store.belongs(self._session, self.id, customer_id=self._customer_id)
         before = self._report.created + self._report.changed
         self._put_meter_readings(shelf)
         self._put_readings(shelf)
@@ -83,8 +87,10 @@ class UsageUnit:
         for item in summaries.values():
             self._put(shelf, item)
         self._put_usage_point(shelf)
-        if created or self._report.created + self._report.changed > before:
-            store.count_version(self._session, self._id)
+        news = created or self._report.created + self._report.changed > before
+        if news:
+            store.count_version(self._session, self.id)
+        return news
 
     def _refuse(self) -> None:
         """Nobody's readings go to a neighbour: two sources may use the same id for two meters."""
@@ -155,9 +161,9 @@ class UsageUnit:
     def _new_id(self, entry: Spooled, reading_type: uuid.UUID, holders: dict[uuid.UUID, str]) -> uuid.UUID:
         """The pair's own id; a second meter reading of the same pair adds the last part of its self link."""
         last = records.last_of(entry.source_self)
-        id = identity.meter_reading(self._house.namespace, self._id, reading_type)
+        id = identity.meter_reading(self._house.namespace, self.id, reading_type)
         if holders.get(id, last) != last:
-            id = identity.meter_reading(self._house.namespace, self._id, reading_type, last)
+            id = identity.meter_reading(self._house.namespace, self.id, reading_type, last)
         holders[id] = last
         return id
 
@@ -214,7 +220,7 @@ class UsageUnit:
         if only is None:
             return None
         reading_type = uuid.UUID(only.id)
-        id = identity.meter_reading(self._house.namespace, self._id, reading_type)
+        id = identity.meter_reading(self._house.namespace, self.id, reading_type)
         content, xml = checked(usage.MeterReading, {})
         self._put(shelf, self._meter_reading(id, reading_type, content, xml, None))
         self._say(series, "its meter reading was made from its path and the one ReadingType of the file")
@@ -227,10 +233,11 @@ class UsageUnit:
         files = {series.id: self._spool.file_name(series.file) for series in several}
         parts = list(self._parts(several, files, reading_type))
         writer = intervals.Writer(
-            self._session, utility_id=self._house.utility_id, usage_point_id=self._id, zone=self._house.zone,
+            self._session, utility_id=self._house.utility_id, usage_point_id=self.id, zone=self._house.zone,
             run_id=self._house.run_id,
         )  # fmt: skip
         outcome = writer.write(above.id, parts, reading_type)
+        self.windows += outcome.windows
         self._report.readings += outcome.readings
         self._report.created += outcome.created
         self._report.changed += outcome.changed
@@ -289,13 +296,13 @@ class UsageUnit:
         period = content.get("billingPeriod") or content.get("summaryInterval")
         when = (period["start"], period["duration"]) if period else int(content["statusTimeStamp"])
         start, duration = when if isinstance(when, tuple) else (when, 0)
-        id = identity.in_period(self._house.namespace, entry.kind.name, self._id, when)
+        id = identity.in_period(self._house.namespace, entry.kind.name, self.id, when)
         if id in summaries and summaries[id].content != content:
             self._say(entry, "another one before it has the same period; the later was taken")
         published = self._published(entry.published)
         summaries[id] = Item(
             entry.kind, id, content, xml, min(published, summaries[id].published) if id in summaries else published,
-            related=((Kind.UsagePoint, self._id),), starts_at=start, duration=duration,
+            related=((Kind.UsagePoint, self.id),), starts_at=start, duration=duration,
             source_self=entry.source_self or None, aside=entry.aside,
         )  # fmt: skip
 
@@ -340,7 +347,7 @@ class UsageUnit:
         self._put(
             shelf,
             Item(
-                Kind.UsagePoint, self._id, content, xml, self._published(entry.published if entry else None),
+                Kind.UsagePoint, self.id, content, xml, self._published(entry.published if entry else None),
                 related=(*related, (Kind.LocalTimeParameters, parameters)), reference_id=parameters,
                 source_self=entry.source_self if entry else stored.source_self if stored else None,
                 aside=entry.aside if entry else stored.aside if stored else None,

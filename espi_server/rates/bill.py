@@ -6,7 +6,7 @@ and readings are left as they are.
 
 from __future__ import annotations
 
-from espi_server.rates.calendar import Calendar, check_fit
+from espi_server.rates.calendar import DAY, Calendar, check_fit
 from espi_server.rates.cells import Cells
 from espi_server.rates.errors import DoesNotFit
 from espi_server.rates.lines import Bill, CycleBill, Line, lines_of
@@ -36,10 +36,7 @@ class HoursNeeded(DoesNotFit):
 def bill(tariff: Tariff, usage: Usage, calendar: Calendar, terms: Terms = AS_RECORDED) -> Bill:
     """The bill of every cycle with its lines. Raises DoesNotFit where readings, cycles and tariff do not match."""
     check_fit(calendar, usage.start, usage.step, len(usage))
-    plan = Plan.of(tariff, calendar)
-    if is_daily(usage):
-        check_daily(plan)
-    slots = 24 if is_daily(usage) else plan.slots
+    slots = 24 if is_daily(usage) else Plan.of(tariff, calendar).slots
     cells = Cells.of(usage, calendar, slots=slots, peaks=tariff.has_demand, metering=terms.of(tariff))
     return bill_of_cells(tariff, cells, calendar, terms)
 
@@ -48,6 +45,8 @@ def bill_of_cells(tariff: Tariff, cells: Cells, calendar: Calendar, terms: Terms
     """The same bill from stored cells, no reading touched."""
     check_read(cells, calendar)
     plan = Plan.of(tariff, calendar, min(cells.slots, max(tariff.slots, 24)))
+    if cells.step >= DAY:
+        check_daily(plan)
     amounts = charge(plan, Batch.of([cells.with_slots(plan.slots)]), terms)
     return lines_of(plan, amounts)
 

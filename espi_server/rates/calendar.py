@@ -195,6 +195,17 @@ def midnight(zone: ZoneInfo, day: date) -> int:
     return int(datetime.combine(day, time(0), zone).timestamp())
 
 
+def midnights_between(zone: ZoneInfo, start: int, end: int) -> Ints:
+    """The UTC seconds of the local midnights from `start`, itself one, up to and with `end`."""
+    first, last = local_day(zone, start), local_day(zone, end)
+    return midnights(zone, first, (last - first).days + 1)
+
+
+def local_day(zone: ZoneInfo, moment: int) -> date:
+    """The local date of a UTC second."""
+    return datetime.fromtimestamp(moment, UTC).astimezone(zone).date()
+
+
 def utc_offsets(zone: ZoneInfo, times: Ints) -> Ints:
     """Seconds to add to each (ascending) UTC time to get the local clock."""
     if not len(times):

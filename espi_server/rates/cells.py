@@ -114,7 +114,7 @@ class Cells:
             of([piece.peaks for piece in pieces], needed=True),
             of([piece.missing for piece in pieces]),
             of([piece.expected for piece in pieces]),
-            pieces[0].step,
+            max(piece.step for piece in pieces),
         )
 
     @property

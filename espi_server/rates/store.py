@@ -8,15 +8,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
-from sqlalchemy import select
+from sqlalchemy import CursorResult, bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from espi_server import clock
 from espi_server.rates import tariff
-from espi_server.rates.calendar import Calendar
+from espi_server.rates.calendar import Calendar, Cycle
 from espi_server.rates.cells import Cells
 from espi_server.rates.errors import DoesNotFit, Doubtful, RatesError
 from espi_server.rates.findings import Finding
@@ -156,6 +156,17 @@ class Layout:
 
 INTERVAL = Layout()
 
+# Built once: an import asks them of every usage point, and building costs more than running.
+_CELLS = UsageCells.__table__.c
+_KEPT = select(_CELLS.layout, _CELLS.starts_at, _CELLS.ends_at).where(
+    _CELLS.usage_point_id == bindparam("usage_point")
+)
+_ROWS = select(*_CELLS).where(
+    _CELLS.usage_point_id == bindparam("usage_point"),
+    _CELLS.starts_at.between(bindparam("first"), bindparam("last")),
+    _CELLS.layout.in_(bindparam("layouts", expanding=True)),
+)
+
 
 def add_readings(
     session: Session, usage_point_id: uuid.UUID, usage: Usage, calendar: Calendar, layout: Layout = INTERVAL
@@ -166,34 +177,43 @@ def add_readings(
     `forget` first.
     """
     fresh = Cells.of(usage, calendar, slots=layout.slots, metering=layout.metering)
+    stored, added = _rows(session, usage_point_id, calendar, layout), []
     for number, cycle in enumerate(calendar.cycles):
         if usage.end <= cycle.start or usage.start >= cycle.end:
             continue
-        key = (usage_point_id, layout.key(calendar, number), cycle.start)
-        row = session.get(UsageCells, key)
-        new = fresh.part_of(_parts(calendar, number))
+        row, new = stored[number], fresh.part_of(_parts(calendar, number))
+        _check_follows(row, usage, cycle)
         if row is not None:
-            if row.until != max(usage.start, cycle.start):
-                raise DoesNotFit(
-                    f"The stored cells reach {_utc(row.until)}; these readings start at "
-                    f"{_utc(usage.start)}. Give what follows, or forget the cells of this cycle first."
-                )
             new = _unpacked(row, len(_parts(calendar, number))) + new
-        elif usage.start > cycle.start:
-            raise DoesNotFit(
-                f"No cells are stored from {_utc(cycle.start)} on; these readings start later, at "
-                f"{_utc(usage.start)}. Give the cycle's first readings too."
-            )
-        session.merge(
-            UsageCells(
-                usage_point_id=usage_point_id,
-                layout=key[1],
-                starts_at=cycle.start,
-                ends_at=cycle.end,
-                until=min(usage.end, cycle.end),
-                step=usage.step,
-                **_packed(new),
-            )
+        values = {
+            "ends_at": cycle.end,
+            "until": min(usage.end, cycle.end),
+            "step": usage.step,
+            **_packed(new),
+        }
+        key = {
+            "usage_point_id": usage_point_id,
+            "layout": layout.key(calendar, number),
+            "starts_at": cycle.start,
+        }
+        if row is None:
+            added.append(key | values)
+        else:
+            session.execute(update(UsageCells).filter_by(**key).values(**values))
+    if added:
+        session.execute(insert(UsageCells), added)
+
+
+def _check_follows(row: Any | None, usage: Usage, cycle: Cycle) -> None:
+    if row is not None and row.until != max(usage.start, cycle.start):
+        raise DoesNotFit(
+            f"The stored cells reach {_utc(row.until)}; these readings start at "
+            f"{_utc(usage.start)}. Give what follows, or forget the cells of this cycle first."
+        )
+    if row is None and usage.start > cycle.start:
+        raise DoesNotFit(
+            f"No cells are stored from {_utc(cycle.start)} on; these readings start later, at "
+            f"{_utc(usage.start)}. Give the cycle's first readings too."
         )
 
 
@@ -201,24 +221,40 @@ def cells(
     session: Session, usage_point_id: uuid.UUID, calendar: Calendar, layout: Layout = INTERVAL
 ) -> Cells | None:
     """The stored cells of all cycles of a calendar; None where one is not there or not full yet."""
-    found = []
-    for number, cycle in enumerate(calendar.cycles):
-        row = session.get(UsageCells, (usage_point_id, layout.key(calendar, number), cycle.start))
-        if row is None or row.ends_at != cycle.end or row.until < cycle.end:
-            return None
-        found.append(_unpacked(row, len(_parts(calendar, number))))
-    return Cells.joined(found)
+    rows = _rows(session, usage_point_id, calendar, layout)
+    if any(
+        row is None or row.ends_at != cycle.end or row.until < cycle.end
+        for row, cycle in zip(rows, calendar.cycles, strict=True)
+    ):
+        return None
+    return Cells.joined([_unpacked(row, len(_parts(calendar, number))) for number, row in enumerate(rows)])
 
 
-def forget(session: Session, usage_point_id: uuid.UUID, since: int = 0) -> int:
-    """Drop the cells of cycles that end after `since`, because their readings changed; how many rows."""
-    rows = session.scalars(
-        select(UsageCells).where(UsageCells.usage_point_id == usage_point_id, UsageCells.ends_at > since)
-    ).all()
-    for row in rows:
-        session.delete(row)
-    session.flush()
-    return len(rows)
+def _rows(session: Session, usage_point_id: uuid.UUID, calendar: Calendar, layout: Layout) -> list[Any]:
+    """The stored row of each cycle, None where there is none."""
+    keys = [(layout.key(calendar, number), cycle.start) for number, cycle in enumerate(calendar.cycles)]
+    asked = {
+        "usage_point": usage_point_id,
+        "layouts": [key for key, _ in keys],
+        "first": calendar.cycles[0].start,
+        "last": calendar.cycles[-1].start,
+    }
+    found = {(row.layout, row.starts_at): row for row in session.execute(_ROWS, asked)}
+    return [found.get(key) for key in keys]
+
+
+def kept(session: Session, usage_point_id: uuid.UUID) -> dict[tuple[str, int], int]:
+    """Where each stored cycle ends, by the name of its cut and its start; no cell is read."""
+    rows = session.execute(_KEPT, {"usage_point": usage_point_id})
+    return {(layout, start): end for layout, start, end in rows}
+
+
+def forget(session: Session, usage_point_id: uuid.UUID, since: int = 0, until: int | None = None) -> int:
+    """Drop the cells that hold anything read after `since` in cycles that start before `until`; how many rows."""
+    gone = delete(UsageCells).where(UsageCells.usage_point_id == usage_point_id, UsageCells.until > since)
+    if until is not None:
+        gone = gone.where(UsageCells.starts_at < until)
+    return int(cast("CursorResult[Any]", session.execute(gone)).rowcount)
 
 
 def _parts(calendar: Calendar, cycle: int) -> list[int]:
@@ -238,7 +274,7 @@ def _packed(one: Cells) -> dict[str, bytes | None]:
     }
 
 
-def _unpacked(row: UsageCells, parts: int) -> Cells:
+def _unpacked(row: Any, parts: int) -> Cells:
     def array(raw: bytes | None, kind: str) -> Any:
         return None if raw is None else np.frombuffer(raw, kind).reshape(parts, -1)
 
