@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import event, select
 
+from espi_server.cli import main
 from espi_server.db import Database
 from espi_server.energy.importer import import_files
 from espi_server.energy.models import IntervalBlock, UsagePoint
@@ -400,3 +402,16 @@ def test_hours_of_a_holiday_stay_apart(database: Database, tmp_path: Path) -> No
 
     assert found is not None
     assert found.imports[0, 48:].sum() == pytest.approx(usage_of(SPRING).kwh[16 * 96 : 17 * 96].sum())
+
+
+def test_import_command_of_the_house_makes_cells(
+    database: Database, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ESPI_MODE", "development")
+    monkeypatch.setenv("ESPI_DATABASE_URL", database_url)
+    path = SPRING.write(tmp_path / "a.xml")
+
+    result = CliRunner().invoke(main, ["import", "--utility", "north", str(path)])
+
+    assert result.exit_code == 0, result.output
+    same(kept(database, months_of(SPRING)), usage_of(SPRING), months_of(SPRING))
