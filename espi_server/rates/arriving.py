@@ -21,13 +21,15 @@ from espi_server.rates.calendar import DAY, LATEST, Calendar, Cycle, zone_named
 from espi_server.rates.metered import Meter
 from espi_server.rates.models import TariffRecord
 from espi_server.rates.store import Layout
+from espi_server.rates.tariff import DGRULES, Metering
 
 Holidays = str | tuple[str, ...]
 Windows = Sequence[tuple[int, int]]
 MONTH = 31 * DAY
-_SIDECARS = select(TariffRecord.__table__.c.sidecar).where(
-    TariffRecord.__table__.c.utility_id == bindparam("utility")
-)
+_TABLE = TariffRecord.__table__.c
+# Two spellings: that of the web API and that of the bulk download.
+_RULES = (_TABLE.record["dgrules"].as_string(), _TABLE.record["dgRules"].as_string())
+_NEEDS = select(_TABLE.sidecar, *_RULES).where(_TABLE.utility_id == bindparam("utility"))
 
 
 class Cut(NamedTuple):
@@ -96,12 +98,20 @@ def _fill(session: Session, meter: Meter, calendars: Sequence[Calendar], layout:
 def cuts(session: Session, utility_id: uuid.UUID) -> list[Cut]:
     """The cuts the utility's tariffs need: one for each holiday calendar they name, one without if none does.
 
-    A tariff without holidays can be priced from any of them, since it takes a holiday for the weekday it is.
+    A tariff without holidays can be priced from any of them, since it takes a holiday for the weekday it is. Where
+    one nets exports hour by hour, each calendar is there once more with hours netted before they are summed.
     """
-    sidecars = list(session.scalars(_SIDECARS, {"utility": utility_id}))
-    named = {_hashable(sidecar["holidays"]) for sidecar in sidecars if sidecar.get("holidays")}
-    layout = Layout(slots=96 if any(sidecar.get("edges") for sidecar in sidecars) else 24)
-    return [Cut(holidays, layout) for holidays in sorted(named, key=str) or [()]]
+    needs = session.execute(_NEEDS, {"utility": utility_id}).all()
+    named = {_hashable(sidecar["holidays"]) for sidecar, *_ in needs if sidecar.get("holidays")}
+    slots = 96 if any(sidecar.get("edges") for sidecar, *_ in needs) else 24
+    layouts = [Layout(slots)]
+    if any(_nets_hourly(rule) for _, *rules in needs for rule in rules):
+        layouts.append(Layout(slots, Metering.NET_BILLING_HOURLY))
+    return [Cut(holidays, layout) for holidays in sorted(named, key=str) or [()] for layout in layouts]
+
+
+def _nets_hourly(rule: str | None) -> bool:
+    return DGRULES.get((rule or "").strip().lower()) is Metering.NET_BILLING_HOURLY
 
 
 def _hashable(holidays: str | list[str]) -> Holidays:

@@ -28,7 +28,7 @@ from espi_server.rates.cells import Cells
 from espi_server.rates.errors import DoesNotFit
 from espi_server.rates.models import UsageCells
 from espi_server.rates.store import Layout
-from espi_server.rates.tariff import read
+from espi_server.rates.tariff import Metering, read
 from espi_server.rates.usage import Usage
 from tests.energy import feeds, stored
 from tests.energy.feeds import ZONE, Household, entry
@@ -343,6 +343,25 @@ def test_cells_are_cut_as_the_tariffs_of_the_utility_need(database: Database, tm
 
     calendar = cycles.calendar(ZONE, months_of(SPRING).cycles, ("2025-02-17",))
     same(kept(database, calendar, Layout(slots=96)), usage_of(SPRING), calendar, 96)
+
+
+def test_a_tariff_that_nets_hour_by_hour_gets_cells_netted_so(database: Database, tmp_path: Path) -> None:
+    given = time_of_use() | {"dgrules": "Net Billing Hourly"}
+    with database.writing() as session:
+        owner = stored.utilities.find(session, "north")
+        store.keep(session, owner.id, given, {}, findings.check(given))
+    noon = dict.fromkeys(SPRING.starts(), 0) | dict.fromkeys(SPRING.starts()[40::96], 900)
+    sun = SPRING.but(flow=19, changed=noon)
+    net = Usage(SPRING.midnights()[0], 900, usage_of(SPRING).kwh - usage_of(sun).kwh)
+
+    take(database, tmp_path, both_ways(SPRING, sun))
+
+    hourly = Metering.NET_BILLING_HOURLY
+    found = kept(database, months_of(SPRING), Layout(metering=hourly))
+    expected = Cells.of(net, months_of(SPRING), metering=hourly)
+    assert found is not None
+    assert found.imports == pytest.approx(expected.imports)
+    assert found.imports.sum() < Cells.of(net, months_of(SPRING)).imports.sum()
 
 
 def test_meter_that_begins_inside_a_cycle_lacks_its_first_days(database: Database, tmp_path: Path) -> None:
