@@ -60,7 +60,7 @@ schemas: $(VENV)/.server  ## Write schemas/*.xsd anew from the declarations
 
 .PHONY: coverage
 coverage: $(VENV)/.test  ## Write docs/coverage.md: which test proves which requirement
-	$(BIN)/python -m pytest --collect-only -q --coverage-table docs/coverage.md > /dev/null
+	$(BIN)/python -m pytest --collect-only -q --coverage-table=docs/coverage.md > /dev/null
 
 .PHONY: bench
 bench: $(VENV)/.test system  ## Measure, against something outside us, in one run
