@@ -4,6 +4,7 @@ import threading
 
 import pytest
 from sqlalchemy import func, select, text
+from sqlalchemy.exc import DBAPIError
 
 from espi_server import clock
 from espi_server.accounts.models import Customer, Utility
@@ -34,7 +35,7 @@ def test_nothing_written_through_the_reading_door_stays(database: Database) -> N
     try:
         with database.reading() as session:
             session.execute(text("UPDATE utility SET name = 'Changed'"))
-    except Exception as error:  # PostgreSQL refuses outright, SQLite forgets
+    except DBAPIError as error:  # PostgreSQL refuses outright, SQLite forgets
         assert "read-only" in str(error)
 
     with database.reading() as session:

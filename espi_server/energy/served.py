@@ -29,7 +29,7 @@ from espi_server.espi.rights import Rights
 from espi_server.espi.stream import Segment
 
 RENDER = 1
-"""Version of the stored XML: a row with another one is rendered anew by `espi-server render`."""
+"""Version of the stored XML: it goes into every ETag, and tells which rows were rendered by other code."""
 
 LONGEST_MONTH = 31 * 86_400
 """Seconds; a promise beyond it makes sums of local years, and rows hold local months."""

@@ -22,7 +22,7 @@ _DAY: Final = struct.Struct("<qqIIIIIII")
 
 
 class DamagedIndex(EspiError):
-    """The index of a stored body is not as written; `espi-server render` makes it anew from the packed readings."""
+    """The index of a stored body is not as written; it can be made anew from the packed readings."""
 
 
 class Day(NamedTuple):

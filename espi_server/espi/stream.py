@@ -27,7 +27,7 @@ _GZIP_FRAME: Final = len(_GZIP_HEAD) + len(_LAST_BLOCK) + _TRAILER.size
 
 
 class DamagedSegment(EspiError):
-    """A stored segment is not what was rendered; `espi-server render` makes it anew from the packed readings."""
+    """A stored segment is not what was rendered; it can be made anew from the packed readings."""
 
 
 class WrongLength(EspiError):
