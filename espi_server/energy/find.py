@@ -21,7 +21,7 @@ from espi_server.energy.models import IntervalBlock, Kind, Resource, UsagePoint
 CHUNK = 500  # usage points measured by one statement
 PAGE = 64  # interval block rows read by one statement
 
-_WITH_HISTORY = (Kind.UsageSummary, Kind.ElectricPowerQualitySummary)
+WITH_HISTORY = (Kind.UsageSummary, Kind.ElectricPowerQualitySummary)
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def _within(row: Any) -> Any:
 def consented(row: Any, member: Any) -> Any:
     """A summary may be seen if its period begins inside the consented history."""
     return or_(
-        and_(*(row.kind != kind for kind in _WITH_HISTORY)),
+        and_(*(row.kind != kind for kind in WITH_HISTORY)),
         member.history_from.is_(None),
         row.starts_at >= member.history_from,
     )

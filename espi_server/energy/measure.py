@@ -18,13 +18,12 @@ from typing import Any, NamedTuple
 from espi_server.db import NIL, loaded, text_id
 from espi_server.energy.asking import Asking
 from espi_server.energy.entries import Writer, names, shape_of, shown_whole, visible
-from espi_server.energy.find import CHUNK, Statements
+from espi_server.energy.find import CHUNK, WITH_HISTORY, Statements
 from espi_server.energy.models import Kind
 from espi_server.energy.served import RENDER, Cutter, Row
 from espi_server.espi.rights import Rights
 from espi_server.espi.stream import Length, stored_size
 
-_WITH_HISTORY = (Kind.UsageSummary, Kind.ElectricPowerQualitySummary)
 _LARGEST_LITERAL = 65_535  # bytes of one stored deflate block
 
 
@@ -251,7 +250,7 @@ class Measure:
     @staticmethod
     def consented(point: Point, kind: int, starts_at: int) -> bool:
         """Does a summary's period begin inside the consented history?"""
-        return kind not in _WITH_HISTORY or point.history_from is None or starts_at >= point.history_from
+        return kind not in WITH_HISTORY or point.history_from is None or starts_at >= point.history_from
 
     def _measure_blocks(self, point: Point, stored: Sequence[Stored]) -> int:
         """The number of blocks; their bytes join the length."""
