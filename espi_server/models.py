@@ -6,7 +6,8 @@ from espi_server.db import Base
 from espi_server.energy import models as energy
 from espi_server.notify import models as notify
 from espi_server.rates import models as rates
+from espi_server.tools import models as tools
 
 metadata = Base.metadata
 
-__all__ = ["access", "accounts", "energy", "metadata", "notify", "rates"]
+__all__ = ["access", "accounts", "energy", "metadata", "notify", "rates", "tools"]

@@ -36,6 +36,19 @@ def test_migrating_again_keeps_every_row(database: Database, database_url: str) 
         assert session.scalar(select(func.count()).select_from(Customer)) == 1
 
 
+def test_a_filled_database_moves_up_from_each_revision_and_keeps_its_rows(sqlite_url: str) -> None:
+    migrate.upgrade(sqlite_url, "0002")
+    database = Database(sqlite_url)
+    with database.writing() as session:
+        session.add(Utility(code="north", name="North", timezone="UTC", created_at=clock.seconds()))
+
+    assert migrate.upgrade(sqlite_url) == migrate.newest()
+
+    with database.reading() as session:
+        assert session.scalar(select(Utility.code)) == "north"
+    database.close()
+
+
 def test_foreign_keys_hold_after_a_migration(sqlite_url: str) -> None:
     migrate.upgrade(sqlite_url)
     database = Database(sqlite_url)
