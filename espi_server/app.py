@@ -11,7 +11,7 @@ from espi_server.access.disclosures import Disclosures
 from espi_server.access.guard import Guard
 from espi_server.db import Database
 from espi_server.settings import Settings
-from espi_server.web import answers, pages, requests, resources, status
+from espi_server.web import answers, openapi, pages, requests, resources, status
 from espi_server.web.house import EXTENSION, House
 from espi_server.web.limits import Turnstile
 
@@ -37,7 +37,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
     )
     requests.number(app)
     answers.answer_problems(app)
-    for blueprint in (status.blueprint, pages.blueprint, resources.blueprint()):
+    for blueprint in (status.blueprint, openapi.blueprint, pages.blueprint, resources.blueprint()):
         app.register_blueprint(blueprint)
     if settings.proxies:
         hops = settings.proxies
