@@ -2,15 +2,18 @@
 
 Entries pass by one at a time, so memory holds one entry (at most 64 MiB of XML) and the first hundred findings of
 each rule, whatever the size of the document; what is judged between entries waits in a temporary file of SQLite's.
+`Limits` can be narrower, and end the work after some seconds of processor time.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import sqlite3
 import time
 from collections.abc import Iterable
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -19,10 +22,11 @@ from lxml import etree
 from . import safe
 from .atom import ATOM
 from .checks import consents, function_blocks
+from .checks.budget import Budget
 from .checks.columns import read
 from .checks.document import root_is_atom, unreadable
 from .checks.gathering import gathered
-from .checks.lines import Lines, places_of
+from .checks.lines import Lines, places_of, quoted
 from .checks.rule import RULES, Fault, Place, Profile, rules_for
 from .checks.spool import REMEMBERED, Spool
 from .checks.subjects import Context, Head, Part, Resource, Shell, link_at, text_of
@@ -42,11 +46,27 @@ _OUTERMOST = (
     *(f"{{{ATOM}}}{name}" for name in _OF_THE_FEED),
     *(f"{{{namespace}}}{name}" for namespace in (ESPI, CUSTOMER) for name in _RESOURCES),
 )
-_KEPT = 100  # findings of one rule; beyond that they are only counted
 _START = 256
+_LONGEST = 500  # characters of a message: some repeat what the document says
 _ENCODING = re.compile(rb"""<\?xml[^>]*encoding\s*=\s*["']([^"']*)""")
 
 Document = str | os.PathLike[str] | BinaryIO
+
+
+@dataclass(frozen=True, slots=True)
+class Limits(safe.Limits):
+    """How much of a document is read, and what judging it may cost.
+
+    `findings` of one rule are kept, the others only counted. `work` is seconds of this thread's processor time, None
+    without end. The lines of findings are quoted up to `quoted` characters, 0 for not at all.
+    """
+
+    findings: int = 100
+    work: float | None = None
+    quoted: int = 0
+
+
+DEFAULT = Limits()
 
 
 def check(
@@ -57,6 +77,7 @@ def check(
     claims: Iterable[int] = (),
     name: str = "",
     now: int | None = None,
+    limits: Limits = DEFAULT,
 ) -> Verdict:
     """What is right and wrong with a document: findings with their lines, and a summary of what was read.
 
@@ -67,7 +88,8 @@ def check(
     given = named(edition) if isinstance(edition, str) else edition
     context = Context(given or V4_0, profile, int(time.time()) if now is None else now)
     with closing(Spool()) as spool:
-        judge = _Judge(context, given is not None, spool, frozenset(claims), name or str(document))
+        verdict = Verdict(name or str(document), profile, context.edition, given is None, now=context.now)
+        judge = _Judge(context, spool, frozenset(claims), verdict, limits)
         return judge.verdict_on(document)
 
 
@@ -75,28 +97,33 @@ class _Judge:
     """Goes through one document once."""
 
     def __init__(
-        self, context: Context, decided: bool, spool: Spool, claims: frozenset[int], name: str
+        self, context: Context, spool: Spool, claims: frozenset[int], verdict: Verdict, limits: Limits
     ) -> None:
-        self._context, self._decided, self._spool, self._claims = context, decided, spool, claims
+        self._context, self._spool, self._claims, self._verdict = context, spool, claims, verdict
+        self._limits, self._budget = limits, Budget(limits.work)
         self._head = Head(context)
         self._is_foreign = False
         self._faults: dict[str, list[Fault]] = {}
-        self._verdict = Verdict(name, context.profile, context.edition, not decided, now=context.now)
+        spool.stop_when(lambda: self._budget.is_spent)
 
     def verdict_on(self, document: Document) -> Verdict:
         """Read it to its end, or to where it breaks."""
         try:
             self._head.encoding = _encoding(document)
-            with safe.open_document(document) as opened:
+            with safe.open_document(document, self._limits) as opened:
                 self._read(opened)
-                self._tell(Lines(opened))
+                self._tell(Lines(opened, self._budget))
+                if self._limits.quoted:
+                    self._verdict.quotes = quoted(
+                        opened, (each.line for each in self._verdict.findings), self._limits.quoted
+                    )
         except safe.DocumentError as error:
             self._refuse(error)
             self._tell(None)
         return self._verdict
 
     def _read(self, document: BinaryIO) -> None:
-        entries = safe.iterate(document, _OUTERMOST)
+        entries = safe.iterate(document, _OUTERMOST, self._limits)
         try:
             for element in entries:
                 if not self._head.root:
@@ -104,12 +131,9 @@ class _Judge:
                 self._pass(element, entries.line, entries.offset)
             if not self._head.root:
                 self._begin(_root_in(document))
-        except (
-            safe.DocumentError
-        ) as error:  # what came before stands; what lies between entries cannot be judged
-            self._refuse(error)
-        else:
             self._between()
+        except safe.DocumentError as error:  # what was found before stands
+            self._refuse(error)
 
     def _begin(self, root: Element) -> None:
         self._head.root = str(root.tag)
@@ -119,13 +143,14 @@ class _Judge:
         line: Any = root.sourceline
         self._head.place = Place(line or 1)
         self._head.namespaces = dict(root.nsmap)
-        if not self._decided:
+        if self._verdict.is_detected:
             self._context.edition = detected(str(root.get(_LOCATION, "")))
             self._verdict.edition = self._context.edition
 
     def _pass(self, element: Element, line: int, offset: int) -> None:
         if self._is_foreign:  # DOC-02 says what there is to say
             return
+        self._budget.check()
         local = split(str(element.tag))[1]
         shell = Shell(element, line, offset, self._context)
         if element.tag == _ENTRY:
@@ -171,6 +196,13 @@ class _Judge:
                     self._claims |= Scope.parse(text).blocks
 
     def _between(self) -> None:
+        try:
+            self._judge_between()
+        except sqlite3.OperationalError:
+            self._budget.check()  # stopped in the middle of a question
+            raise
+
+    def _judge_between(self) -> None:
         self._judge(self._head)
         document = gathered(self._head, self._spool, self._context, self._judge, self._verdict.summary)
         self._judge(document)
@@ -186,23 +218,25 @@ class _Judge:
         kind_of = getattr(subject, "kind", "")
         for rule in rules_for(subject, self._context.profile):
             if not rule.kinds or kind_of in rule.kinds:
+                self._budget.check()
                 self._verdict.judged.add(rule.id)
-                self._context.wants_places = self._verdict.counts[rule.id] < _KEPT
+                self._context.wants_places = self._verdict.counts[rule.id] < self._limits.findings
                 for fault in rule.look(subject):
                     self._note(rule.id, fault)
 
     def _note(self, rule: str, fault: Fault) -> None:
+        self._budget.check()
         kept = self._faults.setdefault(rule, [])
         self._verdict.counts[rule] += 1
-        if len(kept) < _KEPT:
-            kept.append(fault)
-        self._context.wants_places = len(kept) < _KEPT
+        if len(kept) < self._limits.findings:
+            kept.append(fault._replace(message=_clipped(fault.message), path=_clipped(fault.path)))
+        self._context.wants_places = len(kept) < self._limits.findings
 
     def _refuse(self, error: safe.DocumentError) -> None:
         self._verdict.refused = str(error)
-        self._verdict.judged.add("DOC-01")
         fault = unreadable(self._head, str(error))
-        self._note("DOC-01", fault._replace(place=Place(error.line or 1)))
+        self._verdict.counts["DOC-01"] = 1
+        self._faults["DOC-01"] = [fault._replace(place=Place(error.line or 1))]
 
     def _tell(self, lines: Lines | None) -> None:
         """Turn places into lines, and faults into findings."""
@@ -216,6 +250,10 @@ class _Judge:
         order = list(RULES)
         self._verdict.findings = sorted(found, key=lambda each: (each.line, order.index(each.rule)))
         self._verdict.judged.add("DOC-01")
+
+
+def _clipped(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def _root_of(element: Element) -> Element:
@@ -246,4 +284,4 @@ def _encoding(document: Document) -> str:
     return match[1].decode("latin-1").lower() if match else "utf-8"
 
 
-__all__ = ["Profile", "Summary", "Verdict", "check"]
+__all__ = ["Limits", "Profile", "Summary", "Verdict", "check"]

@@ -23,7 +23,8 @@ _PROLOG = 64 * KIB
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much of anything is taken. The sizes are bytes of UTF-8, after decompression."""
+    """How much of anything is taken. The sizes are bytes of UTF-8, after decompression; `tags` are those of one entry,
+    each element having at most two."""
 
     size: int = 4 * GIB
     ratio: int = 300
@@ -33,6 +34,7 @@ class Limits:
     attribute: int = 16 * KIB
     attributes: int = 64
     names: int = 500
+    tags: int = 8_000_000
 
 
 DEFAULT = Limits()

@@ -94,12 +94,15 @@ class Entries(Iterator[Element]):
     def _walk(self) -> Iterator[Element]:
         begun: list[tuple[int, int]] = []  # where each open element of ours began
         here = (1, 0)
-        read = progress = signs = 0
+        read = progress = signs = tags = 0
         for piece, line, offset, is_start in self._pieces:
             if is_start:
                 here = (line, offset)
             read = offset + len(piece)
             signs += piece.count(b"=")
+            tags += piece.count(b"<")
+            if tags > self._limits.tags:
+                raise HostileXml(f"One entry has more than {self._limits.tags:,} tags.", here[0])
             for event, element in self._fed(piece):
                 if event == "start":
                     begun.append(here)
@@ -109,7 +112,7 @@ class Entries(Iterator[Element]):
                     _check(element, read - self.offset, signs, self._limits, self.line)
                     yield element
                     _forget(element)
-                    progress, signs = read, 0
+                    progress, signs, tags = read, 0, 0
             if read - progress > self._limits.entry:
                 raise HostileXml(f"One entry is larger than {self._limits.entry:,} bytes.", here[0])
         _close(self._parser)

@@ -136,6 +136,8 @@ class Verdict:
     summary: Summary = field(default_factory=Summary)
     blocks: tuple[int, ...] = ()
     claims: tuple[int, ...] = ()
+    quotes: dict[int, str] = field(default_factory=dict)
+    """The lines findings stand on, as they are in the document; empty where nobody asked for them."""
 
     def number(self, severity: Severity) -> int:
         """How many findings of this weight, those that are only counted too."""

@@ -5,7 +5,7 @@ Only what has a finding is looked up: its entry is read once more, by a parser t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, BinaryIO
 from xml.parsers import expat
 
@@ -13,6 +13,7 @@ from lxml import etree
 
 from espi_server.espi.raw import Element
 
+from .budget import Budget
 from .rule import Place
 
 _LAST_SURE = 65_534
@@ -46,16 +47,19 @@ def places_of(elements: Sequence[Element], entry: Element, line: int, offset: in
 
 
 class Lines:
-    """Lines of one document. `document` is what `safe.open_document` gave; its position changes."""
+    """Lines of one document. `document` is what `safe.open_document` gave; its position changes.
 
-    def __init__(self, document: BinaryIO) -> None:
-        self._document = document
+    Once the budget is spent, the line of a place is that of its entry.
+    """
+
+    def __init__(self, document: BinaryIO, budget: Budget) -> None:
+        self._document, self._budget = document, budget
         self._offset = -1
         self._starts: list[tuple[int, str]] = []
 
     def of(self, place: Place) -> int:
         """The line of a place, counted from 1."""
-        if place.offset < 0:
+        if place.offset < 0 or self._budget.is_spent:
             return place.line
         if place.offset != self._offset:
             self._starts, self._offset = _starts(self._document, place.offset), place.offset
@@ -63,6 +67,22 @@ class Lines:
         for name in (_READING,) * (place.reading + 1) + (place.name,) * bool(place.name):
             at = next((n for n in range(at + 1, len(self._starts)) if self._starts[n][1] == name), at)
         return place.line + self._starts[at][0] - 1 if at < len(self._starts) else place.line
+
+
+def quoted(document: BinaryIO, lines: Iterable[int], most: int) -> dict[int, str]:
+    """The text of these lines as it stands, each up to `most` characters."""
+    wanted = sorted(set(lines), reverse=True)
+    found: dict[int, str] = {}
+    document.seek(0)
+    number, chunk = 1, document.readline(_CHUNK)
+    while chunk and wanted:
+        if number == wanted[-1]:
+            text = chunk[: most * 4].decode("utf-8", "replace").rstrip("\r\n")
+            found[wanted.pop()] = text if len(text) <= most else f"{text[:most]}…"
+        while chunk and not chunk.endswith(b"\n"):
+            chunk = document.readline(_CHUNK)
+        number, chunk = number + 1, document.readline(_CHUNK)
+    return found
 
 
 def _starts(document: BinaryIO, offset: int) -> list[tuple[int, str]]:

@@ -7,7 +7,7 @@ SQLite's page cache, whatever the size of the document.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from espi_server.espi import usage
@@ -44,6 +44,7 @@ CREATE TABLE {table} AS SELECT e.n AS n, coalesce(
 ) AS parent FROM entry e WHERE {children};
 CREATE INDEX {table}_parent ON {table} (parent);
 """
+_STEPS = 20_000  # of SQLite's machine between two looks at the clock
 REMEMBERED = frozenset({
     "UsagePoint", "ReadingType", "LocalTimeParameters", "ProgramIdMappings", "UsageSummary",
     "ElectricPowerUsageSummary", "ElectricPowerQualitySummary", "Customer", "CustomerAccount", "CustomerAgreement",
@@ -88,6 +89,10 @@ class Spool:
     def __init__(self) -> None:
         self._base = sqlite3.connect("")  # a file without a name, gone when closed
         self._base.executescript(f"PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; {_TABLES}")
+
+    def stop_when(self, is_enough: Callable[[], bool]) -> None:
+        """Break off a question when it is enough: it raises sqlite3.OperationalError."""
+        self._base.set_progress_handler(is_enough, _STEPS)
 
     def close(self) -> None:
         """Forget everything."""
