@@ -6,14 +6,11 @@ their digests are kept, and pages are saved, printed and photographed.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Flask, Response, current_app, render_template, request, url_for
+from flask import Blueprint, Flask, Response, current_app
 from flask.blueprints import BlueprintSetupState
 from sqlalchemy.orm import Session
 
@@ -21,24 +18,11 @@ from espi_server.access.addresses import public_base, resource_base
 from espi_server.accounts import utilities
 from espi_server.accounts.models import Utility
 from espi_server.espi import paths
-from espi_server.web import charts
+from espi_server.web import charts, looks
 from espi_server.web.house import house
 
 blueprint = Blueprint("pages", __name__)
 
-_STYLESHEET = Path(__file__).parent / "static" / "portal.css"
-_POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; connect-src 'self'; "
-    "font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
-_HEADERS = {
-    "Content-Security-Policy": _POLICY,
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
-}
-_YEAR = 365 * 86_400
 _GUESTS = "espi_server.guests"
 _COMMAND = "espi_server.command"
 
@@ -67,6 +51,7 @@ def invite(app: Flask, guests: Guests, command: str) -> None:
 
     Only the demo does: elsewhere customers are real.
     """
+    app.extensions[looks.SANDBOX] = True
     app.extensions[_GUESTS] = guests
     app.extensions[_COMMAND] = command
 
@@ -91,11 +76,9 @@ def utility(code: str) -> Response:
 
 @blueprint.record_once
 def prepare(state: BlueprintSetupState) -> None:
-    """Words pass through `_()` already, so that translations only have to be given."""
-    environment: Any = state.app.jinja_env
-    environment.add_extension("jinja2.ext.i18n")
-    environment.install_null_translations(newstyle=True)
-    state.app.after_request(_settle_static)
+    """The application shows pages from now on."""
+    app: Any = state.app
+    looks.prepare(app)
 
 
 def _door(utility: Utility) -> Door:
@@ -110,40 +93,11 @@ def _portraits(session: Session, code: str | None = None) -> Sequence[Any]:
 
 
 def _page(template: str, **values: Any) -> Response:
-    settings = house().settings
-    response = Response(
-        render_template(
-            template,
-            stylesheet=url_for("static", filename="portal.css", v=_fingerprint()),
-            is_demo=_GUESTS in current_app.extensions,
-            command=current_app.extensions.get(_COMMAND, ""),
-            draw=charts.day,
-            told=charts.told,
-            **values,
-        )
-    )
-    response.headers.update(_HEADERS)
-    response.headers["Cache-Control"] = "no-store" if settings.mode == "development" else "no-cache"
-    if settings.base_url.startswith("https:"):
-        response.headers["Strict-Transport-Security"] = f"max-age={_YEAR}; includeSubDomains"
-    return response
+    command = current_app.extensions.get(_COMMAND, "")
+    return looks.page(template, command=command, draw=charts.day, told=charts.told, **values)
 
 
 def _feeds(doors: Sequence[Door]) -> Callable[[Any], str]:
     """Where the feed of a share stands, at these doors."""
     bases = {door.utility.code: door.base for door in doors}
     return lambda share: paths.batch_subscription(bases[share.utility], str(share.subscription))
-
-
-@lru_cache(maxsize=1)
-def _fingerprint() -> str:
-    return hashlib.sha256(_STYLESHEET.read_bytes()).hexdigest()[:12]
-
-
-def _settle_static(response: Response) -> Response:
-    """The stylesheet's address holds its fingerprint, so a browser may keep it for good."""
-    if request.endpoint == "static":
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        if request.args.get("v") == _fingerprint():
-            response.headers["Cache-Control"] = f"public, max-age={_YEAR}, immutable"
-    return response

@@ -1,0 +1,65 @@
+"""What every page has in common: its frame, its stylesheets, and headers that allow nothing from elsewhere."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, Response, current_app, render_template, request, url_for
+
+from espi_server.web.house import house
+
+_STATIC = Path(__file__).parent / "static"
+_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; connect-src 'self'; "
+    "font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+_HEADERS = {
+    "Content-Security-Policy": _POLICY,
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+}
+_YEAR = 365 * 86_400
+SANDBOX = "espi_server.sandbox"
+
+
+def prepare(app: Flask) -> None:
+    """Let `app` show pages. Words pass through `_()` already, so that translations only have to be given."""
+    environment: Any = app.jinja_env
+    environment.add_extension("jinja2.ext.i18n")
+    environment.install_null_translations(newstyle=True)
+    app.after_request(_settle_static)
+
+
+def page(template: str, *, status: int = 200, styles: tuple[str, ...] = (), **values: Any) -> Response:
+    """A template as an answer; `styles` are the stylesheets it needs besides portal.css."""
+    settings = house().settings
+    sheets = [url_for("static", filename=name, v=_fingerprint(name)) for name in ("portal.css", *styles)]
+    body = render_template(
+        template, stylesheets=sheets, is_demo=current_app.extensions.get(SANDBOX, False), **values
+    )
+    response = Response(body, status=status)
+    response.headers.update(_HEADERS)
+    response.headers["Cache-Control"] = "no-store" if settings.mode == "development" else "no-cache"
+    if settings.base_url.startswith("https:"):
+        response.headers["Strict-Transport-Security"] = f"max-age={_YEAR}; includeSubDomains"
+    return response
+
+
+@lru_cache(maxsize=64)
+def _fingerprint(name: str) -> str:
+    return hashlib.sha256((_STATIC / name).read_bytes()).hexdigest()[:12]
+
+
+def _settle_static(response: Response) -> Response:
+    """A stylesheet's address holds its fingerprint, so a browser may keep it for good."""
+    if request.endpoint == "static":
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        name = (request.view_args or {}).get("filename", "")
+        if response.status_code == 200 and request.args.get("v") == _fingerprint(name):
+            response.headers["Cache-Control"] = f"public, max-age={_YEAR}, immutable"
+    return response
