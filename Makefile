@@ -55,8 +55,9 @@ format: $(VENV)/.test  ## Let ruff put every line in its place
 	$(BIN)/ruff format .
 
 .PHONY: schemas
-schemas: $(VENV)/.server  ## Write schemas/*.xsd anew from the declarations
+schemas: $(VENV)/.server  ## Write schemas/ anew from the declarations
 	$(BIN)/python -m espi_server.espi.xsd
+	$(BIN)/python -m espi_server.espi.mapping.json_schema
 
 .PHONY: coverage
 coverage: $(VENV)/.test  ## Write docs/coverage.md: which test proves which requirement

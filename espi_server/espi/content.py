@@ -71,6 +71,7 @@ class Content:
     own: ClassVar[tuple[Field, ...]] = ()
     fields: ClassVar[tuple[Field, ...]] = ()
     by_name: ClassVar[dict[str, Field]] = {}
+    many: ClassVar[dict[str, bool]] = {}
     positions: ClassVar[dict[str, int]] = {}
     # Set on instances read from XML that had something unusual, or attributes.
     _kept: tuple[Piece, ...] | None = None
@@ -137,7 +138,7 @@ class Content:
     def _write(self, out: list[str], name: str, opening: str = "") -> None:
         start = len(out)
         out.append("")
-        for field, value, raw in self._arranged():
+        for field, value, raw in self.arranged():
             if field is None or raw is not None:
                 out.append(raw or "")
             elif field.content is None:
@@ -160,7 +161,18 @@ class Content:
             elif value is not None:
                 yield field, value
 
-    def _arranged(self) -> Iterator[tuple[Field | None, Any, str | None]]:
+    @property
+    def is_odd(self) -> bool:
+        """Was there anything in what was read that members in the schema's order cannot say?"""
+        return self._kept is not None
+
+    @property
+    def attributes(self) -> str:
+        """The attributes that were read, as they stand in a start tag; none belong on an element of ESPI."""
+        return self._attributes
+
+    def arranged(self) -> Iterator[tuple[Field | None, Any, str | None]]:
+        """What will be written, in order: a field with its value, or XML; both where it was spelled unusually."""
         if self._kept is None:
             return ((field, value, None) for field, value in self._present())
         return arranged(self.fields, self._kept, list(self._present()))
@@ -254,6 +266,7 @@ def _declare(cls: type[Content]) -> None:
     cls.own = tuple(own)
     cls.fields = cls.fields + cls.own
     cls.by_name = {field.name: field for field in cls.fields}
+    cls.many = {field.name: field.many for field in cls.fields}
     cls.positions = {f"{{{cls.namespace}}}{field.name}": at for at, field in enumerate(cls.fields)}
 
 
