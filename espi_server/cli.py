@@ -16,7 +16,7 @@ from espi_server import __version__, migrate
 from espi_server.access.commands import authorize, export, token
 from espi_server.accounts.commands import utility
 from espi_server.demo.command import demo
-from espi_server.energy.commands import import_command
+from espi_server.energy.commands import import_command, layout_command
 from espi_server.errors import Problem, Usage
 from espi_server.espi.errors import EspiError
 from espi_server.rates.arriving import arrived
@@ -86,5 +86,16 @@ def settings_command() -> None:
         click.echo(f"{variable}={'(hidden)' if secret and value else value}\n    {help}")
 
 
-for command in (demo, utility, import_command, export, authorize, token, rates, schema, validate):
+for command in (
+    demo,
+    utility,
+    import_command,
+    layout_command,
+    export,
+    authorize,
+    token,
+    rates,
+    schema,
+    validate,
+):
     main.add_command(command)

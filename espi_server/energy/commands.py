@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from espi_server.accounts.models import PROFILES
-from espi_server.energy import importer
+from espi_server.energy import importer, layout
 from espi_server.shell import opened, tell
 
 _LINE_EVERY = 10.0  # seconds, where there is no terminal to draw on
@@ -30,6 +30,13 @@ Tell = Callable[[importer.Progress], None]
     "--profile", type=click.Choice(PROFILES), help="Which key names a usage point; default: the utility's."
 )
 @click.option("--local", is_flag=True, help="Times in tables are local where they say no offset.")
+@click.option(
+    "--layout",
+    "layouts",
+    multiple=True,
+    help="How another custodian's table is laid out: pge, sce, ameren, sap, or a file of your own. Repeatable.",
+)
+@click.option("--usage-point", help="Whose readings a custodian's table holds, where it does not say.")
 @click.option("--json", "as_json", is_flag=True, help="The report as one JSON document.")
 @click.argument("files", nargs=-1, required=True, type=click.Path())
 @click.pass_obj  # the command line says who else wants to know what arrived
@@ -39,6 +46,8 @@ def import_command(
     customer: str | None,
     profile: str | None,
     local: bool,
+    layouts: tuple[str, ...],
+    usage_point: str | None,
     as_json: bool,
     files: tuple[str, ...],
 ) -> None:
@@ -50,11 +59,38 @@ def import_command(
     """
     with opened() as database, progress() as show:
         report = importer.import_files(
-            database, utility, files, customer=customer, profile=profile, local=local, actor=_somebody(),
-            progress=show, arrived=arrived,
+            database, utility, files, customer=customer, profile=profile, local=local, layouts=layouts,
+            usage_point=usage_point, actor=_somebody(), progress=show, arrived=arrived,
         )  # fmt: skip
     click.echo(json.dumps(report.to_json(), indent=2) if as_json else str(report))
     sys.exit(report.exit_code)
+
+
+@click.group("layout")
+def layout_command() -> None:
+    """How other custodians' tables are laid out."""
+
+
+@layout_command.command("list")
+def list_layouts() -> None:
+    """The layouts that come with this server."""
+    for each in layout.builtin():
+        click.echo(f"{each.name:<8} {each.title}")
+
+
+@layout_command.command("show")
+@click.argument("name")
+def show_layout(name: str) -> None:
+    """Print a layout, to begin one of your own from."""
+    click.echo((layout.FOLDER / f"{layout.named(name).name}.toml").read_text("utf-8"), nl=False)
+
+
+@layout_command.command("check")
+@click.argument("file")
+def check_layout(file: str) -> None:
+    """Check a description of your own."""
+    found = layout.named(file)
+    click.echo(f"{file} describes the layout {found.name}: {found.title}")
 
 
 @contextmanager

@@ -29,6 +29,7 @@ from espi_server.energy import identity, records, store
 from espi_server.energy.customer_units import CustomerUnit
 from espi_server.energy.house import House
 from espi_server.energy.joining import Join
+from espi_server.energy.layout import Layout, named
 from espi_server.energy.models import ImportRun, Kind, Resource, UsagePoint
 from espi_server.energy.records import checked
 from espi_server.energy.repair import Supplies
@@ -59,6 +60,14 @@ Arrived = Callable[[Session, House, uuid.UUID, Sequence[tuple[int, int]]], None]
 are other ones now."""
 
 
+class Tables(NamedTuple):
+    """How tables are understood: local times, the layouts of other custodians, whose readings they hold."""
+
+    local: bool = False
+    layouts: tuple[Layout, ...] = ()
+    usage_point: str | None = None
+
+
 class UnknownProfile(Usage):
     """There is no such profile. Give self, atom-id or meter."""
 
@@ -71,6 +80,8 @@ def import_files(
     customer: str | None = None,
     profile: str | None = None,
     local: bool = False,
+    layouts: Sequence[str] = (),
+    usage_point: str | None = None,
     actor: str,
     progress: Callable[[Progress], None] | None = None,
     limits: safe.Limits | None = None,
@@ -79,16 +90,19 @@ def import_files(
     """Take files in; the report tells what came of it and what was wrong with it.
 
     `customer` names the customer whose data these are; `profile` which key names a usage point (default: the
-    utility's); `local` lets tables give local times without an offset. `limits` bounds what is read, as for an
-    upload. `arrived` hears of every usage point that changed. Raises UnknownUtility or UnknownProfile; everything
-    about the files themselves is in the report.
+    utility's); `local` lets tables give local times without an offset. `layouts` name how other custodians' tables
+    are laid out (default: those that come with the server), and `usage_point` whose readings such a table holds
+    where it does not say. `limits` bounds what is read, as for an upload. `arrived` hears of every usage point that
+    changed. Raises UnknownUtility, UnknownProfile or BadLayout; everything about the files themselves is in the
+    report.
     """
     files = [Path(path) for path in paths]
     with database.reading() as session:
         utility = utilities.find(session, utility_code)
     house = _house(utility, profile)
+    tables = Tables(local, tuple(named(each) for each in layouts), usage_point)
     run = _Run(
-        database, house, customer=customer, local=local, limits=limits, progress=progress, arrived=arrived
+        database, house, customer=customer, tables=tables, limits=limits, progress=progress, arrived=arrived
     )
     _begin(database, house, actor)
     report = run.take(files)
@@ -134,7 +148,7 @@ class _Run:
         house: House,
         *,
         customer: str | None,
-        local: bool,
+        tables: Tables,
         limits: safe.Limits | None,
         progress: Callable[[Progress], None] | None,
         arrived: Arrived | None,
@@ -142,7 +156,7 @@ class _Run:
         self._database = database
         self._house = house
         self._customer = customer
-        self._local = local
+        self._tables = tables
         self._limits = limits
         self._progress = progress or (lambda _: None)
         self._arrived = arrived or (lambda *_: None)
@@ -191,7 +205,7 @@ class _Run:
     def _source(self, spool: Spool, file: Path) -> XmlSource | TableSource:
         if is_table(file, self._limits):
             return TableSource(
-                spool, self._house, local=self._local, customer=self._customer, limits=self._limits
+                spool, self._house, **self._tables._asdict(), customer=self._customer, limits=self._limits
             )
         return XmlSource(spool, self._house, limits=self._limits)
 

@@ -127,8 +127,9 @@ class MeterTable:
         unit = UNITS.get(cells["unit"].lower()) or _refuse(
             f"unit {cells['unit']!r} is not one of {', '.join(UNITS)}"
         )
+        length = _whole(cells.get("length") or cells["duration"], "duration")
         type_id = self._reading_type(
-            unit, duration, cells["flow"].lower(), cells["commodity"].lower(), cells["currency"].upper()
+            unit, length, cells["flow"].lower(), cells["commodity"].lower(), cells["currency"].upper()
         )
         series = self._series_of(key, type_id, line)
         start = self._start(series, line, cells["start"])
@@ -160,6 +161,11 @@ class MeterTable:
             raise BadRow(f"start {error}") from None
         if not -2_208_988_800 <= start < 7_258_118_400:
             raise BadRow(f"start {text} lies outside the years 1900 to 2199")
+        if doubled and series.last is not None and start <= series.last:
+            raise BadRow(
+                f"start {text} stands in the doubled hour, and a reading of that time or later stands before it; "
+                "put the rows in order of time"
+            )
         if doubled:
             self._report.repair(
                 self._name, line, "a time in the doubled hour was resolved by the order of rows"

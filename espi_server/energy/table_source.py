@@ -5,12 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Callable
-from typing import Protocol, TextIO
+from collections.abc import Callable, Sequence
+from itertools import islice
+from typing import BinaryIO, Protocol, TextIO
 
 from espi_server.energy import agreement_table, meter_table
 from espi_server.energy.agreement_table import AgreementTable
+from espi_server.energy.heading import BadTable, recognised
 from espi_server.energy.house import House
+from espi_server.energy.layout import Layout, builtin
+from espi_server.energy.layout_table import LayoutTable
 from espi_server.energy.meter_table import BadRow, MeterTable
 from espi_server.energy.report import Report
 from espi_server.energy.spool import Spool
@@ -18,10 +22,8 @@ from espi_server.espi import safe
 from espi_server.espi.errors import EspiError
 
 _TELL_EVERY = 1_000  # rows
-
-
-class BadTable(EspiError):
-    """This file is neither Green Button XML nor a table known here."""
+_HEAD = 64 * 1024  # bytes in which a header is looked for
+_LINES = 200
 
 
 class Table(Protocol):
@@ -35,7 +37,11 @@ class Table(Protocol):
 
 
 class TableSource:
-    """Reads one CSV file into the spool."""
+    """Reads one CSV file into the spool.
+
+    `layouts` are those a table may have that is none of ours; `usage_point` names the usage point of all readings
+    in such a table.
+    """
 
     def __init__(
         self,
@@ -44,23 +50,28 @@ class TableSource:
         *,
         local: bool,
         customer: str | None,
+        layouts: Sequence[Layout] = (),
+        usage_point: str | None = None,
         limits: safe.Limits | None = None,
     ) -> None:
         self._spool = spool
         self._house = house
         self._local = local
         self._customer = customer
+        self._layouts = layouts
+        self._usage_point = usage_point
         self._limits = limits or safe.Limits()
 
     def read(self, path: str | os.PathLike[str], name: str, progress: Callable[[int], None]) -> Report:
         """Spool a file and report on it. Raises EspiError or OSError where it cannot be taken as a whole."""
         file, report = self._spool.add_file(name), Report(files=1)
         try:
-            with (
-                safe.open_document(path, self._limits) as document,
-                io.TextIOWrapper(document, "utf-8-sig", newline="") as text,
-            ):
-                self._rows(text, file, name, report, lambda: progress(document.tell()))
+            with safe.open_document(path, self._limits) as document:
+                layout = self._layout_of(document)
+                encoding = layout.encoding if layout else "utf-8-sig"
+                with io.TextIOWrapper(document, encoding, newline="") as text:
+                    rows = self._foreign_rows if layout else self._rows
+                    rows(text, file, name, report, lambda: progress(document.tell()), layout)
         except (csv.Error, UnicodeDecodeError) as error:
             self._spool.forget(file)
             raise BadTable(f"The table cannot be read: {error}.") from None
@@ -69,7 +80,42 @@ class TableSource:
             raise
         return report
 
-    def _rows(self, text: TextIO, file: int, name: str, report: Report, progress: Callable[[], None]) -> None:
+    # A custodian's own table
+
+    def _layout_of(self, document: BinaryIO) -> Layout | None:
+        """The layout of a table that is none of ours: the one that was asked for, or the only one that fits."""
+        head = document.read(_HEAD)
+        document.seek(0)
+        if _is_ours(head):
+            return None
+        if len(self._layouts) == 1:
+            return self._layouts[0]
+        fitting = [each for each in self._layouts or builtin() if _has_heading(each, head)]
+        if len(fitting) > 1:
+            names = " and ".join(each.name for each in fitting)
+            raise BadTable(f"The layouts {names} fit this table both. Say which with --layout.")
+        return fitting[0] if fitting else None
+
+    def _foreign_rows(
+        self, text: TextIO, file: int, name: str, report: Report, progress: Callable[[], None], layout: Layout
+    ) -> None:
+        if layout not in self._layouts:
+            report.supply(name, None, f"the layout {layout.name} was recognised by the header")
+        meters = MeterTable(self._spool, self._house, report, file, name, local=True)
+        table = LayoutTable(layout, meters, report, name, self._house.zone, self._usage_point)
+        rows = csv.reader(text, strict=True, delimiter=layout.delimiter)
+        for cells in rows:
+            if any(cell.strip() for cell in cells):
+                table.row(rows.line_num, cells)
+            if not rows.line_num % _TELL_EVERY:
+                progress()
+        table.finish()
+
+    # Our tables
+
+    def _rows(
+        self, text: TextIO, file: int, name: str, report: Report, progress: Callable[[], None], _: None
+    ) -> None:
         rows = csv.reader(text, strict=True)
         header = [_plain(cell) for cell in next(rows, [])]
         table, columns = self._table(header, file, name, report)
@@ -96,8 +142,29 @@ class TableSource:
             return agreements, agreement_table.COLUMNS
         raise BadTable(
             "This is neither Green Button XML nor a table known here. A table of readings begins with the columns "
-            f"{', '.join(meter_table.REQUIRED)}; one of agreements with {', '.join(agreement_table.REQUIRED)}."
+            f"{', '.join(meter_table.REQUIRED)}; one of agreements with {', '.join(agreement_table.REQUIRED)}. "
+            f"Other custodians' tables: --layout with one of {', '.join(each.name for each in builtin())}, or with "
+            "a description of your own."
         )
+
+
+def _is_ours(head: bytes) -> bool:
+    """Does it begin with a header of our own tables?"""
+    first = next(csv.reader(io.StringIO(head.decode("utf-8-sig", "replace"))), [])
+    header = {_plain(cell) for cell in first}
+    return set(meter_table.REQUIRED) <= header or set(agreement_table.REQUIRED) <= header
+
+
+def _has_heading(layout: Layout, head: bytes) -> bool:
+    """Does a header of this layout stand near the beginning?"""
+    text = io.StringIO(head.decode(layout.encoding, "replace"))
+    try:
+        return any(
+            recognised(layout, cells)
+            for cells in islice(csv.reader(text, delimiter=layout.delimiter), _LINES)
+        )
+    except BadTable:  # a header, but for a column it does not know
+        return True
 
 
 def is_table(path: str | os.PathLike[str], limits: safe.Limits | None = None) -> bool:
