@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import logging
 
-from flask import Flask
+from flask import Blueprint, Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from espi_server.access.disclosures import Disclosures
 from espi_server.access.guard import Guard
 from espi_server.db import Database
 from espi_server.settings import Settings
-from espi_server.web import answers, openapi, pages, requests, resources, status
+from espi_server.web import answers, openapi, pages, requests, resources, status, tools, tools_pages, uploads
 from espi_server.web.house import EXTENSION, House
-from espi_server.web.limits import Turnstile
+from espi_server.web.limits import Allowance, Turnstile
 
 UPLOAD_LIMIT = 1024 * 1024  # bytes of a request body; large deliveries have their own way in
 
@@ -34,13 +34,21 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
         guard=Guard(database),
         disclosures=Disclosures(database),
         turnstile=Turnstile(total=settings.feeds, each=settings.feeds_per_application),
+        checks=Turnstile(total=settings.checks, each=max(1, settings.checks - 1), words=uploads.BUSY),
+        checkers=Allowance(settings.checks_per_hour, uploads.ENOUGH),
     )
     requests.number(app)
     answers.answer_problems(app)
-    for blueprint in (status.blueprint, openapi.blueprint, pages.blueprint, resources.blueprint()):
+    for blueprint in _blueprints():
         app.register_blueprint(blueprint)
     if settings.proxies:
         hops = settings.proxies
         # Flask's own way to wrap it, an assignment to a method, in words a type checker accepts.
         vars(app)["wsgi_app"] = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)
     return app
+
+
+def _blueprints() -> list[Blueprint]:
+    """Every way in, pages for people last."""
+    plain = (status, openapi, tools, tools_pages, pages)
+    return [*(each.blueprint for each in plain), resources.blueprint()]

@@ -74,6 +74,18 @@ class Settings:
     threads: int = setting(32, _number, "threads per process; at least 32, so slow readers leave room")
     feeds: int = setting(24, _number, "feeds one process streams at once; below `threads`")
     feeds_per_application: int = setting(8, _number, "feeds one application may stream at once in a process")
+    check_bytes: int = setting(
+        8 * 1024 * 1024,
+        _number,
+        "bytes of a file that `/tools/validate` takes; larger ones are for the command",
+    )
+    check_seconds: int = setting(5, _number, "seconds of processor time one file may cost there")
+    checks: int = setting(2, _number, "files judged there at once in a process")
+    checks_per_hour: int = setting(
+        60,
+        _number,
+        "files one address may have judged there an hour; set `ESPI_PROXIES` if a proxy stands in front",
+    )
     log_level: str = setting("INFO", _text, "`DEBUG`, `INFO`, `WARNING` or `ERROR`")
 
     @classmethod
@@ -91,6 +103,10 @@ class Settings:
             )
         if not 0 < self.feeds_per_application <= self.feeds:
             raise BadSetting("ESPI_FEEDS_PER_APPLICATION must be between 1 and ESPI_FEEDS.")
+        if min(self.check_bytes, self.check_seconds, self.checks, self.checks_per_hour) < 1:
+            raise BadSetting(
+                "ESPI_CHECK_BYTES, ESPI_CHECK_SECONDS, ESPI_CHECKS and ESPI_CHECKS_PER_HOUR must be at least 1."
+            )
         if self.mode == "production":
             self._check_production()
         return self

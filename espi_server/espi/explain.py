@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import NamedTuple
 
@@ -59,38 +60,75 @@ def find(path: str) -> Found:
     return found
 
 
-def explained(path: str, edition: Edition) -> list[str]:
-    """Lines about an element, or about a type and all its elements."""
+@dataclass(frozen=True)
+class About:
+    """What is to be said of an element, or of a type: its facts by name, its values, and the elements below it."""
+
+    title: str
+    meaning: str
+    facts: dict[str, str]
+    values: dict[str, str]
+    is_open: bool = False
+    """Whether other values are valid too."""
+    elements: tuple[tuple[str, str, str, str], ...] = ()
+    """Name, type, cardinality and meaning of each element of a type, in order."""
+
+
+def about(path: str, edition: Edition) -> About:
+    """All about the element or type at a path; NoSuchElement tells what there is."""
     found = find(path)
-    return list(
+    return (
         _of_type(found.owner, edition)
         if found.field is None
         else _of_element(found.owner, found.field, edition)
     )
 
 
-def _of_element(owner: type[Content], field: Field, edition: Edition) -> Iterator[str]:
-    yield f"{owner.name}/{field.name}"
-    yield f"  meaning      {meaning(owner, field) or 'see its type'}"
-    yield f"  type         {type_name(field)}{_limits(field.leaf) if field.content is None else ''}"
-    yield f"  place        {_place(owner, field, edition)}"
-    yield f"  cardinality  {cardinality(owner, field, edition)}"
-    yield f"  namespace    {owner.namespace}"
-    yield f"  editions     {', '.join(each.name for each in EDITIONS.values() if each.has(owner, field))}"
-    if isinstance(field.leaf, Choice) and field.content is None:
-        kept = "any other value is valid too" if field.leaf.open else "no other value is valid"
-        yield f"  values       ({kept})"
-        yield from (f"    {value}  {_word(member.name)}" for value, member in field.leaf.listed.items())
+def explained(path: str, edition: Edition) -> list[str]:
+    """The same as lines of text."""
+    return list(_lines(about(path, edition)))
 
 
-def _of_type(kind: type[Content], edition: Edition) -> Iterator[str]:
-    yield kind.name
-    yield f"  {' '.join((kind.__doc__ or '').split())}"
-    yield f"  namespace    {kind.namespace}"
-    yield f"  editions     {', '.join(each.name for each in EDITIONS.values() if each.has(kind))}"
-    for number, field in enumerate(_in(kind, edition), 1):
-        how, said = f"{type_name(field)}, {cardinality(kind, field, edition)}", meaning(kind, field)
-        yield f"  {number:2}  {field.name} ({how}){said and ': '}{said}"
+def _lines(about: About) -> Iterator[str]:
+    yield about.title
+    if about.elements:
+        yield f"  {about.meaning}"
+        yield from (f"  {name:11}  {value}" for name, value in about.facts.items())
+    else:
+        facts = {"meaning": about.meaning or "see its type", **about.facts}
+        yield from (f"  {name:11}  {value}" for name, value in facts.items())
+    if about.values:
+        yield f"  values       ({'any other value is valid too' if about.is_open else 'no other value is valid'})"
+        yield from (f"    {value}  {word}" for value, word in about.values.items())
+    for number, (name, type_, often, said) in enumerate(about.elements, 1):
+        yield f"  {number:2}  {name} ({type_}, {often}){said and ': '}{said}"
+
+
+def _of_element(owner: type[Content], field: Field, edition: Edition) -> About:
+    facts = {
+        "type": f"{type_name(field)}{_limits(field.leaf) if field.content is None else ''}",
+        "place": _place(owner, field, edition),
+        "cardinality": cardinality(owner, field, edition),
+        "namespace": owner.namespace,
+        "editions": ", ".join(each.name for each in EDITIONS.values() if each.has(owner, field)),
+    }
+    leaf = field.leaf if field.content is None else None
+    listed = leaf.listed if isinstance(leaf, Choice) else {}
+    values = {str(value): _word(member.name) for value, member in listed.items()}
+    is_open = isinstance(leaf, Choice) and leaf.open
+    return About(f"{owner.name}/{field.name}", meaning(owner, field), facts, values, is_open)
+
+
+def _of_type(kind: type[Content], edition: Edition) -> About:
+    facts = {
+        "namespace": kind.namespace,
+        "editions": ", ".join(each.name for each in EDITIONS.values() if each.has(kind)),
+    }
+    elements = tuple(
+        (field.name, type_name(field), cardinality(kind, field, edition), meaning(kind, field))
+        for field in _in(kind, edition)
+    )
+    return About(kind.name, " ".join((kind.__doc__ or "").split()), facts, {}, elements=elements)
 
 
 def type_name(field: Field) -> str:

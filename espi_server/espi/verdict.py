@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from xml.sax.saxutils import escape, quoteattr
@@ -116,7 +117,7 @@ class Summary:
         ]
         if self.start is not None and self.end is not None:
             parts.append(f"{when(self.start)} to {when(self.end)}")
-        parts += [f"{total:,.10g} {_unit(unit)}{_way(flow)}" for (unit, flow), total in self.totals.items()]
+        parts += [amount(*sort, total) for sort, total in self.totals.items()]
         return " · ".join(part for part in parts if not part.startswith("0 ")) or "no usage"
 
 
@@ -153,7 +154,12 @@ class Verdict:
     @property
     def passed(self) -> int:
         """How many rules had something to look at and found nothing."""
-        return len(self.judged - self.counts.keys())
+        return len(self.passed_rules)
+
+    @property
+    def passed_rules(self) -> list[str]:
+        """Their ids."""
+        return [id for id in RULES if id in self.judged and id not in self.counts]
 
     @property
     def exit_code(self) -> int:
@@ -229,6 +235,17 @@ class Verdict:
         else:
             body = f"<system-out>{rule.severity_in(self.profile)}\n{lines}</system-out>"
         return f"{opening}>{body}</testcase>"
+
+
+def junit(verdicts: Iterable[Verdict]) -> str:
+    """A JUnit document of several verdicts, one suite each."""
+    suites = "".join(verdict.to_junit() for verdict in verdicts)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n<testsuites>{suites}</testsuites>'
+
+
+def amount(unit: int | None, flow: int | None, total: float) -> str:
+    """What was used, with its unit and which way it went: `7,480 Wh delivered`."""
+    return f"{total:,.10g} {_unit(unit)}{_way(flow)}"
 
 
 def _where(finding: Finding) -> str:

@@ -14,7 +14,7 @@ from espi_server.espi.check import check
 from espi_server.espi.checks.rule import RULES, Profile
 from espi_server.espi.checks.table import as_text
 from espi_server.espi.explain import explained
-from espi_server.espi.verdict import SCHEMA_VERSION, Verdict
+from espi_server.espi.verdict import SCHEMA_VERSION, Verdict, junit
 from espi_server.shell import tell
 
 _UNREADABLE = 3
@@ -72,7 +72,7 @@ def validate(
     if as_json and as_junit:
         raise click.UsageError("Choose --json or --junit.")
     worst = 0
-    suites = []
+    suites: list[Verdict] = []
     for file in files:
         verdict = _judged(file, profile, edition, claims or ())
         if verdict is None:
@@ -80,11 +80,11 @@ def validate(
             continue
         worst = max(worst, verdict.exit_code)
         if as_junit:
-            suites.append(verdict.to_junit())
+            suites.append(verdict)
         else:
             _show(verdict, as_json=as_json, everything=everything)
     if as_junit:
-        click.echo(f'<?xml version="1.0" encoding="UTF-8"?>\n<testsuites>{"".join(suites)}</testsuites>')
+        click.echo(junit(suites))
     raise SystemExit(worst)
 
 

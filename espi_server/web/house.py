@@ -10,7 +10,7 @@ from espi_server.access.disclosures import Disclosures
 from espi_server.access.guard import Guard
 from espi_server.db import Database
 from espi_server.settings import Settings
-from espi_server.web.limits import Turnstile
+from espi_server.web.limits import Allowance, Turnstile
 
 EXTENSION = "espi_server"
 
@@ -24,6 +24,8 @@ class House:
     guard: Guard
     disclosures: Disclosures
     turnstile: Turnstile
+    checks: Turnstile
+    checkers: Allowance
 
 
 def house() -> House:

@@ -31,6 +31,7 @@ def prepare(app: Flask) -> None:
     """Let `app` show pages. Words pass through `_()` already, so that translations only have to be given."""
     environment: Any = app.jinja_env
     environment.add_extension("jinja2.ext.i18n")
+    environment.filters["visible"] = visible
     environment.install_null_translations(newstyle=True)
     app.after_request(_settle_static)
 
@@ -48,6 +49,14 @@ def page(template: str, *, status: int = 200, styles: tuple[str, ...] = (), **va
     if settings.base_url.startswith("https:"):
         response.headers["Strict-Transport-Security"] = f"max-age={_YEAR}; includeSubDomains"
     return response
+
+
+def visible(text: object) -> str:
+    """What strangers wrote, with nothing in it that hides or turns around what stands beside it."""
+    return "".join(
+        each if each.isprintable() else " " if each in "\t\r\n" else "\N{REPLACEMENT CHARACTER}"
+        for each in str(text)
+    )
 
 
 @lru_cache(maxsize=64)

@@ -14,7 +14,7 @@ from .rule import RULES, Profile, Rule
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "validation.md"
 BEGIN = "<!-- the table: made by python -m espi_server.espi.checks.table -->"
 END = "<!-- end of the table -->"
-_SUBJECTS = {
+SUBJECTS = {
     "DOC": "The document",
     "ATOM": "The Atom shell",
     "ID": "Ids",
@@ -62,7 +62,7 @@ def table() -> str:
     for subject, rules in groupby(RULES.values(), key=lambda rule: rule.subject_matter):
         rows = "\n".join(_row(rule) for rule in rules)
         head = "| id | weight | what it says | why | what breaks it |\n| --- | --- | --- | --- | --- |"
-        parts.append(f"### {_SUBJECTS[subject]}\n\n{head}\n{rows}\n")
+        parts.append(f"### {SUBJECTS[subject]}\n\n{head}\n{rows}\n")
     return "\n".join(parts)
 
 
