@@ -4,10 +4,11 @@ from espi_server.access import models as access
 from espi_server.accounts import models as accounts
 from espi_server.db import Base
 from espi_server.energy import models as energy
+from espi_server.jobs import models as jobs
 from espi_server.notify import models as notify
 from espi_server.rates import models as rates
 from espi_server.tools import models as tools
 
 metadata = Base.metadata
 
-__all__ = ["access", "accounts", "energy", "metadata", "notify", "rates", "tools"]
+__all__ = ["access", "accounts", "energy", "jobs", "metadata", "notify", "rates", "tools"]

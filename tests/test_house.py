@@ -20,16 +20,17 @@ GROUND = {"db", "drivers", "settings", "errors", "clock", "shell", "migrate", "m
 LEANS_ON = {
     "espi": set(),
     "accounts": {"espi"},
-    "energy": {"accounts", "espi"},
-    "notify": {"accounts", "espi"},
+    "jobs": {"espi"},
+    "energy": {"accounts", "espi", "jobs"},
+    "notify": {"accounts", "espi", "jobs"},
     "access": {"energy", "accounts", "notify", "espi"},
     "rates": {"energy", "accounts", "espi"},
     "ratechange": {"rates", "access", "energy", "accounts", "notify", "espi"},
     "adapters": {"espi"},
     "tools": {"espi"},
-    "web": {"ratechange", "rates", "access", "energy", "accounts", "notify", "adapters", "tools", "espi"},
+    "web": {"ratechange", "rates", "access", "energy", "accounts", "notify", "adapters", "tools", "espi", "jobs"},
 }
-OUTERMOST = {"app", "cli", "demo"}  # wire everything, and nobody leans on them
+OUTERMOST = {"app", "cli", "demo", "work"}  # wire everything, and nobody leans on them
 SHARDED = {"resource", "interval_block", "interval_correction", "authorization_usage_point"}
 
 

@@ -1,0 +1,109 @@
+"""Leasing rows: who works on a row holds it for a while, and says so again while it lasts.
+
+Works on any table with the columns `state, attempts, next_attempt_at, lease_until, last_error` (jobs, the outbox).
+A row is taken by an UPDATE that names the attempt it saw, so of two workers one has it, on SQLite and PostgreSQL
+alike. The attempt's number is also the right to finish: who lost his lease to another changes nothing any more.
+"""
+
+from __future__ import annotations
+
+import random
+import uuid
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import and_, or_, select, update
+
+from espi_server import clock
+from espi_server.db import Database
+
+DUE: Final = "due"
+RUNNING: Final = "running"
+DONE: Final = "done"
+PARKED: Final = "parked"
+"""Given up after so many tries; a person looks at it."""
+
+FINISHED = frozenset({DONE, PARKED})
+_MOST_WORDS = 2_000
+_CANDIDATES = 8
+
+
+class LeaseLost(Exception):
+    """Another worker has this row now; what this one was about to say of it does not count."""
+
+
+@dataclass(frozen=True)
+class Lease:
+    """One attempt at one row. `values` are the row's columns as they were when it was taken."""
+
+    database: Database
+    table: Any
+    id: uuid.UUID
+    attempt: int
+    seconds: int
+    values: dict[str, Any]
+
+    def extend(self, **more: Any) -> None:
+        """Hold it for another while, and write `more` into its columns. Raises LeaseLost."""
+        self._write(lease_until=clock.seconds() + self.seconds, **more)
+
+    def finish(self, **more: Any) -> None:
+        """It is done. Raises LeaseLost."""
+        self._write(state=DONE, lease_until=None, last_error=None, **more)
+
+    def again(self, words: str, wait: int, **more: Any) -> None:
+        """It failed and is tried once more after `wait` seconds. Raises LeaseLost."""
+        due = clock.seconds() + wait
+        self._write(state=DUE, lease_until=None, next_attempt_at=due, last_error=words[:_MOST_WORDS], **more)
+
+    def park(self, words: str, **more: Any) -> None:
+        """It failed for good. Raises LeaseLost."""
+        self._write(state=PARKED, lease_until=None, last_error=words[:_MOST_WORDS], **more)
+
+    def give_back(self) -> None:
+        """It was interrupted, which is nobody's failure: another worker may begin at once. Raises LeaseLost."""
+        self._write(state=DUE, lease_until=None, next_attempt_at=clock.seconds(), attempts=self.attempt - 1)
+
+    def _write(self, **values: Any) -> None:
+        mine = (self.table.id == self.id, self.table.attempts == self.attempt, self.table.state == RUNNING)
+        with self.database.writing() as session:
+            done: Any = session.execute(update(self.table).where(*mine).values(**values))
+            if done.rowcount != 1:
+                raise LeaseLost
+
+
+def take(database: Database, table: Any, where: Any, seconds: int) -> Lease | None:
+    """Lease the row that is due longest, for `seconds`; None where there is nothing to do.
+
+    Due is what waits for its time, and what runs although its lease is over: its worker is gone.
+    """
+    for row in _due(database, table, where):
+        with database.writing() as session:
+            taken: Any = session.execute(
+                update(table)
+                .where(table.id == row["id"], table.attempts == row["attempts"], _is_due(table))
+                .values(state=RUNNING, attempts=table.attempts + 1, lease_until=clock.seconds() + seconds)
+            )
+        if taken.rowcount == 1:
+            return Lease(database, table, row["id"], row["attempts"] + 1, seconds, row)
+    return None
+
+
+def _due(database: Database, table: Any, where: Any) -> list[dict[str, Any]]:
+    columns = table.__table__
+    query = select(columns).where(_is_due(table), where).order_by(table.next_attempt_at, table.id)
+    with database.reading() as session:
+        return [dict(row._mapping) for row in session.execute(query.limit(_CANDIDATES))]
+
+
+def _is_due(table: Any) -> Any:
+    now = clock.seconds()
+    waiting = and_(table.state == DUE, table.next_attempt_at <= now)
+    abandoned = and_(table.state == RUNNING, table.lease_until <= now)
+    return or_(waiting, abandoned)
+
+
+def backoff(attempt: int, *, first: int = 10, longest: int = 6 * 3600) -> int:
+    """Seconds to wait after a failed attempt: twice as long each time, and never for all rows the same."""
+    wait = min(first << min(attempt - 1, 20), longest)
+    return wait + random.randrange(wait // 4 + 1)

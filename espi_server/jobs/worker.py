@@ -1,0 +1,164 @@
+"""The worker: takes what is due, one row after the other, until it is told to stop.
+
+A kind of work is registered once, with the table its rows stand in and the function that does one. What raises is
+tried again after a pause that grows, and after its last try the row is parked with the words of the error. A worker
+that is killed leaves rows whose lease runs out; the next one takes them.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError, TimeoutError
+
+from espi_server import clock
+from espi_server.db import Database
+from espi_server.errors import Problem
+from espi_server.espi.errors import EspiError
+from espi_server.jobs.leases import Lease, LeaseLost, backoff, take
+
+LEASE = 300  # seconds a row is held before another worker may take it; extended while work goes on
+PAUSE = 1.0  # seconds between two looks where nothing is due
+TRIES = 8
+_AWAY = (OperationalError, InterfaceError, TimeoutError)
+# Whatever is not among these ends the worker; the row's lease runs out, and it is tried again all the same.
+_FAILURES = (
+    Problem, EspiError, OSError, ValueError, LookupError, ArithmeticError, TypeError, AttributeError, RuntimeError,
+    SQLAlchemyError,
+)  # fmt: skip
+_log = logging.getLogger("espi_server.jobs")
+
+
+class Stopping(Exception):
+    """The worker was told to stop; what it was doing is given back."""
+
+
+class GivesUp(Exception):
+    """This cannot succeed, however often it is tried."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """One kind of work: where its rows stand, and what does one.
+
+    `run` gets a `Task`; the columns it answers are written into the row as it is finished. `parked` answers those
+    of a row that failed for good.
+    """
+
+    name: str
+    table: Any
+    run: Callable[[Task], dict[str, Any]]
+    where: Any = True
+    parked: Callable[[Lease], dict[str, Any]] = field(default=lambda _: {})
+    lease: int = LEASE
+    tries: int = TRIES
+    wait: Callable[[int], int] = backoff
+
+
+@dataclass(frozen=True)
+class Duty:
+    """Something to be done every so many seconds, by whichever worker comes first; doing it twice does no harm."""
+
+    name: str
+    every: int
+    run: Callable[[Database], None]
+
+
+@dataclass
+class Task:
+    """One attempt while it runs."""
+
+    lease: Lease
+    stop: threading.Event
+    held: int = 0
+
+    def alive(self, **more: Any) -> None:
+        """Say, from time to time, that work goes on. Raises Stopping or LeaseLost: let them through."""
+        if self.stop.is_set():
+            raise Stopping
+        now = clock.seconds()
+        if now - self.held >= self.lease.seconds // 10:
+            self.lease.extend(**more)
+            self.held = now
+
+
+class Worker:
+    """Does what is due. Several may run on one database, in threads, processes or on several machines."""
+
+    def __init__(self, database: Database, works: Sequence[Work], duties: Sequence[Duty] = ()) -> None:
+        self._database = database
+        self._works = works
+        self._duties = duties
+        self._done: dict[str, int] = {}
+        self.stop = threading.Event()
+
+    def sweep(self) -> int:
+        """Do everything that is due now; how many rows were attempted."""
+        self._see_to_duties()
+        attempted, more = 0, 1
+        while more:
+            # One of each kind in turn: many rows of one do not keep the others waiting.
+            more = sum([self._attempt_one(work) for work in self._works])
+            attempted += more
+        return attempted
+
+    def run(self, pause: float = PAUSE) -> None:
+        """Sweep until `stop` is set; an absent database is waited for."""
+        while not self.stop.is_set():
+            try:
+                self.sweep()
+            except _AWAY:
+                _log.exception("the database did not answer")
+            self.stop.wait(pause)
+
+    def until_told(self, pause: float = PAUSE) -> None:
+        """The same, until SIGTERM or SIGINT: what runs then is given back, not lost."""
+        for each in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(each, lambda *_: self.stop.set())
+        self.run(pause)
+
+    def _see_to_duties(self) -> None:
+        for duty in self._duties:
+            if clock.seconds() - self._done.get(duty.name, 0) >= duty.every:
+                duty.run(self._database)
+                self._done[duty.name] = clock.seconds()
+
+    def _attempt_one(self, work: Work) -> bool:
+        if self.stop.is_set():
+            return False
+        lease = take(self._database, work.table, work.where, work.lease)
+        if lease is None:
+            return False
+        try:
+            self._attempt(work, lease)
+        except LeaseLost:
+            _log.warning("%s %s went to another worker", work.name, lease.id)
+        return True
+
+    def _attempt(self, work: Work, lease: Lease) -> None:
+        if lease.attempt > work.tries:
+            lease.park("Its workers ended before they were done, each time.", **work.parked(lease))
+            return
+        try:
+            lease.finish(**work.run(Task(lease, self.stop, clock.seconds())))
+        except Stopping:
+            lease.give_back()
+        except _AWAY:
+            raise  # nobody can say what became of it; its lease runs out
+        except GivesUp as error:
+            lease.park(str(error), **work.parked(lease))
+        except _FAILURES as error:
+            self._failed(work, lease, error)
+
+    def _failed(self, work: Work, lease: Lease, error: Exception) -> None:
+        _log.exception("%s %s failed at attempt %d", work.name, lease.id, lease.attempt)
+        words = f"{type(error).__name__}: {error}"
+        if lease.attempt >= work.tries:
+            lease.park(words, **work.parked(lease))
+        else:
+            lease.again(words, work.wait(lease.attempt))
