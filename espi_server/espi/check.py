@@ -234,7 +234,7 @@ class _Judge:
 
     def _refuse(self, error: safe.DocumentError) -> None:
         self._verdict.refused = str(error)
-        fault = unreadable(self._head, str(error))
+        fault = unreadable(self._head, str(error).removeprefix(f"Line {error.line}: "))
         self._verdict.counts["DOC-01"] = 1
         self._faults["DOC-01"] = [fault._replace(place=Place(error.line or 1))]
 

@@ -12,7 +12,7 @@ from .checks.columns import MISSING, Columns
 from .checks.local_time import when
 from .checks.rule import RULES, Profile, Severity
 from .codes import UnitSymbolKind
-from .editions import Edition
+from .editions import V4_0, Edition
 from .tables import FUNCTION_BLOCKS
 
 SCHEMA_VERSION = 1
@@ -208,7 +208,7 @@ class Verdict:
     @property
     def headline(self) -> str:
         """The outcome in one line."""
-        how = "detected" if self.is_detected else "chosen"
+        how = how_chosen(self.edition, is_detected=self.is_detected)
         numbers = ", ".join(
             (_many(self.number(Severity.ERROR), "error"), _many(self.number(Severity.WARNING), "warning"),
              f"{self.number(Severity.ADVICE)} advice", f"{_many(self.passed, 'check')} passed")
@@ -241,6 +241,13 @@ def junit(verdicts: Iterable[Verdict]) -> str:
     """A JUnit document of several verdicts, one suite each."""
     suites = "".join(verdict.to_junit() for verdict in verdicts)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n<testsuites>{suites}</testsuites>'
+
+
+def how_chosen(edition: Edition, *, is_detected: bool) -> str:
+    """Who chose the edition, in words: nothing on the wire tells 4.0 from 3.3, so a file can only name another."""
+    if not is_detected:
+        return "as you chose"
+    return "as the file names no other" if edition == V4_0 else "as the file says"
 
 
 def amount(unit: int | None, flow: int | None, total: float) -> str:

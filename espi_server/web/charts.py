@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 WIDTH, HEIGHT = 240, 64
 BROAD = 640
+_FEW = 14  # bars, so that three days are no towers
 _AIR = 3  # pixels above the highest and below the lowest value
 
 
@@ -60,7 +61,7 @@ def bars(values: Sequence[float]) -> Markup:
     top, bottom = max(*values, 0.001), min(*values, 0)
     scale = (HEIGHT - 2 * _AIR) / (top - bottom)
     zero = _AIR + top * scale
-    step = BROAD / len(values)
+    step = BROAD / max(len(values), _FEW)
     shape = '<rect class="{}" x="{:.2f}" y="{:.2f}" width="{:.2f}" height="{:.2f}"/>'
     drawn = [
         shape.format(

@@ -15,7 +15,7 @@ from espi_server.espi import explain as explanations
 from espi_server.espi.checks.rule import RULES, Profile, Rule, Severity
 from espi_server.espi.checks.table import SUBJECTS, weight
 from espi_server.espi.tables import FUNCTION_BLOCKS
-from espi_server.espi.verdict import amount
+from espi_server.espi.verdict import amount, how_chosen
 from espi_server.tools import schemas
 from espi_server.tools.judging import Judgement
 from espi_server.tools.keeping import LASTS
@@ -69,8 +69,7 @@ def form(problem: Problem | None = None) -> Response:
     """The form; with a problem, what went wrong with the last one."""
     settings = house().settings
     field = str((problem.more.get("parameter") if problem else "") or "file")
-    # Only of a form that was read: the others are too large, or came too often.
-    chosen = request.values if problem and problem.status == 400 else {}
+    chosen = {name: uploads.said(name) for name in ("profile", "edition", "claims")} if problem else {}
     response = _page(
         "tools/validate.html",
         status=problem.status if problem else 200,
@@ -95,6 +94,7 @@ def result(kept: KeptVerdict, judgement: Judgement) -> Response:
         "tools/result.html",
         verdict=verdict,
         edition=editions.named(verdict["edition"]).title,
+        how=how_chosen(editions.named(verdict["edition"]), is_detected=verdict["edition_detected"]),
         until=_clock(kept.expires_at),
         id=kept.id,
         groups=list(_groups(verdict)),

@@ -6,15 +6,17 @@ forger has already. It would use up the visitor's allowance, though; so a form o
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, cast
 
-from flask import request
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from flask import g, request
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.formparser import FormDataParser
 
 from espi_server.errors import BadValue, Forbidden, Problem
 from espi_server.espi import editions
@@ -32,6 +34,8 @@ _FORM = "multipart/form-data"
 _FORMS = (_FORM, "application/x-www-form-urlencoded", "")
 _AROUND = 64 * 1024  # bytes of a form around its file
 _PARTS = 12
+_IN_MEMORY = 1024 * 1024
+_NO_FORM = "The form cannot be read: send multipart/form-data with one file in the field `file`."
 _DRAINED = 32 * 1024 * 1024
 _CHUNK = 64 * 1024
 _BLOCKS = re.compile(r"\d{1,3}(?:[\s,_]+\d{1,3})*")
@@ -69,12 +73,14 @@ def taken() -> Iterator[Wish]:
     _refuse_other_sites()
     address = request.remote_addr or "?"
     house().checkers.take(address)
-    with house().checks.inside_for(address):
-        wish = _wish()
-        try:
-            yield wish
-        finally:
-            wish.file.close()
+    with house().checks.inside_for(address), ExitStack() as opened:
+        yield _wish(opened)
+
+
+def said(name: str) -> str:
+    """What a field of the form said, once it has been read, else the parameter of that name."""
+    form: Mapping[str, str] = g.get("upload_form", {})
+    return (form.get(name) or request.args.get(name) or "").strip()
 
 
 def _refuse_other_sites() -> None:
@@ -84,20 +90,14 @@ def _refuse_other_sites() -> None:
         )
 
 
-def _wish() -> Wish:
+def _wish(opened: ExitStack) -> Wish:
     most = house().settings.check_bytes
-    request.max_content_length = most + _AROUND
-    request.max_form_parts = _PARTS
-    request.max_form_memory_size = _AROUND
     try:
-        file, name = _body() if is_raw() else _field()
+        file, name = _body(opened, most) if is_raw() else _field(opened, most)
     except RequestEntityTooLarge:
         _drain()
         raise _too_large(most) from None
-    except HTTPException:
-        raise BadValue("The form cannot be read: send multipart/form-data with one file in the field `file`.",
-                       parameter="file") from None  # fmt: skip
-    size = file.seek(0, 2)
+    size = file.seek(0, os.SEEK_END)
     file.seek(0)
     if size > most:
         raise _too_large(most)
@@ -108,26 +108,40 @@ def _wish() -> Wish:
     return Wish(file, name, _profile(), _edition(), _claims())
 
 
-def _field() -> tuple[BinaryIO, str]:
-    files = [each for each in request.files.getlist("file") if each.filename]
-    if len(files) > 1:
-        raise BadValue("Send one file at a time.", parameter="file")
-    if not files:
-        others = ", ".join(f"`{name[:40]}`" for name in request.files) if request.files else ""
-        also = f" What came is called {others}." if others and "file" not in request.files else ""
-        raise BadValue(f"Choose a file: the field `file` of the form has none.{also}", parameter="file")
-    return cast(BinaryIO, files[0].stream), shown_name(files[0].filename or "")
+def _spool(opened: ExitStack) -> BinaryIO:
+    return cast(BinaryIO, opened.enter_context(SpooledTemporaryFile(max_size=_IN_MEMORY)))
 
 
-def _body() -> tuple[BinaryIO, str]:
-    spool = SpooledTemporaryFile(max_size=1024 * 1024)  # noqa: SIM115 - closed by `taken`
+def _field(opened: ExitStack, most: int) -> tuple[BinaryIO, str]:
+    """The file of a form. The form is parsed here and not by Flask, so that what it opens is closed, come what may."""
+    parser = FormDataParser(
+        stream_factory=lambda *_, **__: _spool(opened),
+        max_form_memory_size=_AROUND,
+        max_content_length=most + _AROUND,
+        max_form_parts=_PARTS,
+        silent=False,
+    )
     try:
-        while chunk := request.stream.read(_CHUNK):
-            spool.write(chunk)
-    except BaseException:
-        spool.close()
-        raise
-    return cast(BinaryIO, spool), shown_name(request.args.get("name", "")) or "the request's body"
+        _, form, files = parser.parse_from_environ(request.environ)
+    except ValueError:
+        raise BadValue(_NO_FORM, parameter="file") from None
+    g.upload_form = form
+    given = [each for each in files.getlist("file") if each.filename]
+    if len(given) > 1:
+        raise BadValue("Send one file at a time.", parameter="file")
+    if not given:
+        others = ", ".join(f"`{name[:40]}`" for name in files if name != "file")
+        also = f" What came is called {others}." if others else ""
+        raise BadValue(f"Choose a file: the field `file` of the form has none.{also}", parameter="file")
+    return cast(BinaryIO, given[0].stream), shown_name(given[0].filename or "")
+
+
+def _body(opened: ExitStack, most: int) -> tuple[BinaryIO, str]:
+    request.max_content_length = most
+    spool = _spool(opened)
+    while chunk := request.stream.read(_CHUNK):
+        spool.write(chunk)
+    return spool, shown_name(request.args.get("name", "")) or "the request's body"
 
 
 def _drain() -> None:
@@ -150,12 +164,8 @@ def shown_name(name: str) -> str:
     return _NAME.sub("_", re.split(r"[/\\]", name)[-1]).strip()[-80:]
 
 
-def _said(name: str) -> str:
-    return (request.form.get(name) or request.args.get(name) or "").strip()
-
-
 def _profile() -> Profile:
-    text = _said("profile") or str(Profile.CERTIFICATION)
+    text = said("profile") or str(Profile.CERTIFICATION)
     if text not in list(Profile):
         raise BadValue(
             f"The profile must be one of {', '.join(Profile)}.", parameter="profile", value=text[:80]
@@ -164,7 +174,7 @@ def _profile() -> Profile:
 
 
 def _edition() -> str | None:
-    text = _said("edition") or DETECT
+    text = said("edition") or DETECT
     if text != DETECT and text not in editions.EDITIONS:
         known = ", ".join((DETECT, *editions.EDITIONS))
         raise BadValue(f"The edition must be one of {known}.", parameter="edition", value=text[:80])
@@ -172,7 +182,7 @@ def _edition() -> str | None:
 
 
 def _claims() -> tuple[int, ...]:
-    text = _said("claims").upper().removeprefix("FB=").rstrip("; ")
+    text = said("claims").upper().removeprefix("FB=").rstrip("; ")
     if not text:
         return ()
     numbers = [int(each) for each in re.findall(r"\d+", text)] if _BLOCKS.fullmatch(text) else [-1]
