@@ -30,6 +30,7 @@ from espi_server.energy.paging import pages
 from espi_server.energy.served import Cutter, Row
 from espi_server.errors import Unavailable
 from espi_server.espi import atom
+from espi_server.espi.atom import Link
 from espi_server.espi.stream import Piece, gzip, identity, promised
 
 GROUP = 64  # usage points whose small resources are read by one statement
@@ -76,7 +77,7 @@ class Feed:
     def body(self, encoding: str) -> tuple[int, Generator[bytes, None, None]]:
         """The exact length in bytes, and the bytes, as `gzip` or `identity`."""
         if self._must_be_written:
-            return self._spooled(encoding)
+            return self.kept(_SINKS[encoding](self._pieces()))
         length = self.length(encoding)
         return length, promised(_SINKS[encoding](self._pieces()), length)
 
@@ -105,6 +106,27 @@ class Feed:
             yield from entry
         yield atom.FEED_TAIL
 
+    def documents(self, part: slice) -> Iterator[bytes]:
+        """These entries of all there are before paging, each in plain form, for whoever says it in another form."""
+        for entry in islice(self._entries(), part.start, part.stop):
+            yield b"".join(identity(entry))
+
+    @property
+    def asking(self) -> Asking:
+        """What was asked."""
+        return self._asking
+
+    @property
+    def head(self) -> bytes:
+        """Everything before the entries."""
+        return self._head
+
+    @cached_property
+    def links(self) -> list[Link]:
+        """To the pages around this one."""
+        asking = self._asking
+        return pages(asking.href.partition("?")[0], asking.query, self._total(), asking.link_type)
+
     @cached_property
     def _head(self) -> bytes:
         asking = self._asking
@@ -114,7 +136,7 @@ class Feed:
             updated=self.updated,
             href=asking.href,
             type=asking.link_type,
-            links=pages(asking.href.partition("?")[0], asking.query, self._total(), asking.link_type),
+            links=self.links,
         )
 
     def _total(self) -> int:
@@ -125,10 +147,11 @@ class Feed:
 
     # --- a feed from a file ---------------------------------------------------------------------------
 
-    def _spooled(self, encoding: str) -> tuple[int, Generator[bytes, None, None]]:
+    def kept(self, parts: Iterable[bytes]) -> tuple[int, Generator[bytes, None, None]]:
+        """Any form of this feed, written to a file first: its length, and the bytes for as long as it is open."""
         file = SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - closed when it has been sent
-        for piece in _SINKS[encoding](self._pieces()):
-            file.write(piece)
+        for part in parts:
+            file.write(part)
         length = file.tell()
         file.seek(0)
         return length, self._sent(file)

@@ -1,16 +1,19 @@
-"""The seven query parameters of ESPI, read once, with errors a client's developer can act on."""
+"""The seven query parameters of ESPI, and `format`, read once, with errors a client's developer can act on."""
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Protocol, runtime_checkable
-from urllib.parse import urlencode
+from functools import lru_cache
+from typing import Protocol
 
 from .errors import EspiError
 
 DATE_TIME = "an RFC 3339 date-time with its zone, such as 2026-11-21T08:00:00Z"
 COUNT = "a positive integer of at most 18 digits"
+
+FORMATS = ("xml", "atom", "json", "csv")
+FORMAT = "xml or atom, json, or (of readings and bills) csv"
 
 GREATEST = 999_999_999
 """Counts above this mean this: clients send their language's greatest number to say "all"."""
@@ -25,7 +28,6 @@ class BadParameter(EspiError):
         super().__init__(f"The parameter {name} is {shown!r}; accepted is {accepted}.")
 
 
-@runtime_checkable
 class MultiMapping(Protocol):
     """What a web framework's arguments offer: every value of a name, in order."""
 
@@ -58,10 +60,12 @@ class Query:
     max_results: int | None = None
     start_index: int = 1
     depth: int | None = None
+    format: str = field(default="", compare=False)
+    """How the answer is to be written, ours: no selection, but links to other pages must carry it."""
 
     @classmethod
     def parse(cls, arguments: Arguments) -> "Query":
-        """Read the seven parameters and ignore all others; raises BadParameter.
+        """Read the seven parameters and `format`, and ignore all others; raises BadParameter.
 
         Others are ignored because links in the field carry them (PG&E adds correlationID). A parameter
         given twice is an error: which of the two was meant, nobody can tell. A time in the future is fine.
@@ -76,6 +80,7 @@ class Query:
             max_results=_count(arguments, "max-results"),
             start_index=_count(arguments, "start-index") or 1,
             depth=_count(arguments, "depth"),
+            format=read_format(arguments),
         )
         _check_order("published", query.published_min, query.published_max)
         _check_order("updated", query.updated_min, query.updated_max)
@@ -93,6 +98,11 @@ class Query:
     def offset(self) -> int:
         """How many entries to pass over; the first has the index 1."""
         return self.start_index - 1
+
+    @property
+    def part(self) -> slice:
+        """The entries asked for among all that are selected."""
+        return slice(self.offset, None if self.limit is None else self.offset + self.limit)
 
     @property
     def is_whole(self) -> bool:
@@ -116,24 +126,41 @@ class Query:
         after, before = self.ends_after, self.starts_before
         return (before is None or start < before) and (after is None or max(end, start + 1) > after)
 
+    def selects(self, published: int, updated: int) -> bool:
+        """Do an entry's own times lie inside what is asked for? Both ends belong to a range."""
+        return (
+            (self.published_min is None or published >= self.published_min)
+            and (self.published_max is None or published <= self.published_max)
+            and (self.updated_min is None or updated >= self.updated_min)
+            and (self.updated_max is None or updated <= self.updated_max)
+        )
+
     def page(self, start_index: int) -> "Query":
         """The same selection from another first entry on, for links to the next and previous page."""
         return replace(self, start_index=start_index)
 
     def __str__(self) -> str:
         """The canonical query string without ``?``: equal queries print equally, '' asks for everything."""
-        given = ((field.name, getattr(self, field.name), field.default) for field in fields(self))
-        return urlencode(
-            [
-                (
-                    name.replace("_", "-"),
-                    _print(value) if name.startswith(("published", "updated")) else value,
-                )
-                for name, value, default in given
-                if value != default
-            ],
-            safe=":",
-        )
+        return _printed(self)
+
+
+# One request prints its query for its own address, its state and the record of disclosures.
+@lru_cache(maxsize=256)
+def _printed(query: Query) -> str:
+    given = ((field.name, getattr(query, field.name), field.default) for field in fields(query))
+    return "&".join(
+        f"{name.replace('_', '-')}={_print(value) if name.startswith(('published', 'updated')) else value}"
+        for name, value, default in given
+        if value != default
+    )
+
+
+def read_format(arguments: Arguments) -> str:
+    """The parameter `format`, '' where it is not given."""
+    text = _single(arguments, "format")
+    if text is not None and text not in FORMATS:
+        raise BadParameter("format", text, FORMAT)
+    return text or ""
 
 
 _RFC_3339 = re.compile(
@@ -156,7 +183,7 @@ def _single(arguments: Arguments, name: str) -> str | None:
     """The one value of a parameter, or None where it is not given."""
     if name not in arguments:
         return None
-    if isinstance(arguments, MultiMapping):
+    if hasattr(arguments, "getlist"):
         values: Sequence[str] = arguments.getlist(name)
     else:
         values = arguments.get(name, ())

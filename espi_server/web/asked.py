@@ -23,15 +23,19 @@ from espi_server.energy.find import Opening
 from espi_server.errors import NotFound, Problem
 from espi_server.espi import paths
 from espi_server.espi.paths import Pattern
-from espi_server.espi.query import Query
+from espi_server.espi.query import Query, read_format
 from espi_server.espi.rights import FULL, Rights
 from espi_server.espi.scope import Scope
+from espi_server.web import negotiation
 from espi_server.web.house import house
+from espi_server.web.negotiation import Representation
 
 # All other resources take the seven parameters.
 _UNQUERIED = frozenset({"read_service_status_entry", "application_information_entry"})
 # One spelling of every address: clients compare hrefs as text, and `uuid.UUID` would read many others.
 _OURS = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+_NOBODY = str(NIL)  # the subscription of what a custodian reads
 
 
 @dataclass(frozen=True)
@@ -59,9 +63,16 @@ class Asked:
     @cached_property
     def query(self) -> Query:
         """The query parameters; `BadParameter` names what cannot be read."""
-        return Query() if self.pattern.name in _UNQUERIED else Query.parse(request.args)
+        if self.pattern.name in _UNQUERIED:
+            return Query(format=read_format(request.args))
+        return Query.parse(request.args)
 
-    @property
+    @cached_property
+    def representation(self) -> Representation:
+        """How the answer is to be written; `BadParameter` for a format this path does not come in."""
+        return negotiation.chosen(self.pattern, self.query.format, request.headers.get("Accept", ""))
+
+    @cached_property
     def path(self) -> str:
         """The path below the resource base, in the one spelling that is ours."""
         return self.pattern.path.format(
@@ -122,7 +133,7 @@ class Asked:
         """The address usage points stand on: the subscription's, a customer's, or the resource base."""
         if "RetailCustomer" in self.ids:
             return paths.retail_customer(self.base, self.ids["RetailCustomer"])
-        return self.base if uuid.UUID(subscription) == NIL else paths.subscription(self.base, subscription)
+        return self.base if subscription == _NOBODY else paths.subscription(self.base, subscription)
 
     @property
     def link_type(self) -> str:
@@ -137,6 +148,7 @@ class Asked:
         kinds: frozenset[int] | None = None,
         usage_point: uuid.UUID | None = None,
         meter_reading: uuid.UUID | None = None,
+        query: Query | None = None,
     ) -> Asking:
         """This request as the energy room understands it."""
         return Asking(
@@ -151,7 +163,7 @@ class Asked:
             zone=ZoneInfo(self.grant.timezone),
             digest=self.grant.digest,
             now=clock.seconds(),
-            query=self.query,
+            query=self.query if query is None else query,
             kinds=kinds,
             usage_point=usage_point,
             meter_reading=meter_reading,

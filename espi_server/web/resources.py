@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from flask import Blueprint, Response, request
+from lxml import etree
 from werkzeug.exceptions import MethodNotAllowed
 
 from espi_server.access import opening
@@ -24,12 +25,16 @@ from espi_server.energy import single
 from espi_server.energy.feed import Feed
 from espi_server.energy.models import Kind
 from espi_server.errors import NotFound
+from espi_server.espi import atom, paths
 from espi_server.espi.paths import PATTERNS, SST_KINDS, Pattern
+from espi_server.espi.query import Query
+from espi_server.espi.raw import parser
 from espi_server.espi.rights import FULL, Rights
 from espi_server.espi.scope import is_bulk_id
 from espi_server.web import customers, sending, small
 from espi_server.web.asked import Asked, scope_rights
 from espi_server.web.house import house
+from espi_server.web.negotiation import Representation
 
 View = Callable[[Asked], Response]
 Row = TypeVar("Row", Authorization, Application)
@@ -72,7 +77,7 @@ def _view(pattern: Pattern) -> Callable[..., Response]:
         if grant.letter not in pattern.tokens:
             raise closed()
         asked = Asked(pattern, grant, pattern.ids(arguments))
-        asked.query  # noqa: B018 - what cannot be read is told before anything is looked at
+        asked.representation  # noqa: B018 - what cannot be read is told before anything is looked at
         return answer(asked)
 
     return view
@@ -96,7 +101,7 @@ def _answer(pattern: Pattern) -> View:
 def batch(asked: Asked) -> Response:
     """A subscription's, a usage point's or a customer's whole tree."""
     point = asked.id("UsagePoint") if "UsagePoint" in asked.ids else None
-    _check_usage(asked)
+    _check_sees(asked, "UsagePoint")
     made = Feed(house().database, asked.asking(usage_point=point))
     if not made.measured.points:
         _check_there(asked)
@@ -148,9 +153,9 @@ def collection(asked: Asked) -> Response:
             and not finder.has(driver, point, Kind.MeterReading, reading)
         ):
             raise NotFound()
-    made = Feed(
-        house().database, asked.asking(kinds=frozenset({kind}), usage_point=point, meter_reading=reading)
-    )
+    # A table of readings is made of what explains them, too.
+    kinds = None if _is_of_readings(asked) else frozenset({int(kind)})
+    made = Feed(house().database, asked.asking(kinds=kinds, usage_point=point, meter_reading=reading))
     if not made.measured.points:
         _check_there(asked)
     return sending.feed(asked)(made)
@@ -167,7 +172,29 @@ def entry(asked: Asked) -> Response:
         found = finder.entry(driver, kind, asked.id(kind.name), point, reading)
     if found is None:
         raise NotFound()
+    if asked.representation is Representation.CSV:
+        return _table(asked, kind, found.body)
     return sending.document(asked, found.body, found.updated)
+
+
+def _table(asked: Asked, kind: Kind, body: bytes) -> Response:
+    """The readings of a resource and below it, or one bill."""
+    (href,) = atom.read_entry(etree.fromstring(body, parser())).hrefs("self")
+    path = paths.parse(href)
+    ids = {name: uuid.UUID(id) for name, id in (path.ids if path else {}).items()}
+    is_one = kind in (Kind.IntervalBlock, Kind.UsageSummary)
+    asking = asked.asking(
+        kinds=None if _is_of_readings(asked) else frozenset({int(kind)}),
+        usage_point=ids["UsagePoint"],
+        meter_reading=ids.get("MeterReading"),
+        # What a query selects does not make a single entry come and go.
+        query=Query(format=asked.query.format) if is_one else None,
+    )
+    return sending.feed(asked, only=href if is_one else None)(Feed(house().database, asking))
+
+
+def _is_of_readings(asked: Asked) -> bool:
+    return asked.representation is Representation.CSV and asked.pattern.kind != "UsageSummary"
 
 
 def _shared(asked: Asked, kind: Kind) -> Response:
@@ -177,15 +204,10 @@ def _shared(asked: Asked, kind: Kind) -> Response:
     return small.feed(asked, entries)
 
 
-def _check_usage(asked: Asked) -> None:
-    rights = _token_rights(asked)
-    if not rights.sees_usage:
-        raise closed()
-
-
 def _check_sees(asked: Asked, kind: str) -> None:
-    """A kind no class of this grant opens is closed, whatever is stored."""
-    if not _token_rights(asked).sees(kind):
+    """A kind no class of this grant opens is closed, whatever is stored; so is a table of readings."""
+    rights = _token_rights(asked)
+    if not rights.sees(kind) or (_is_of_readings(asked) and not rights.sees("IntervalBlock")):
         raise closed()
 
 
@@ -200,7 +222,9 @@ def _token_rights(asked: Asked) -> Rights:
 
 def service_status(asked: Asked) -> Response:
     """Up."""
-    return Response(own.service_status(), mimetype=sending.XML, headers={"Cache-Control": "no-store"})
+    body, media_type = sending.said(asked, own.service_status(), sending.XML)
+    headers = {"Cache-Control": "no-store", "Vary": sending.VARY}
+    return Response(body, content_type=media_type, headers=headers)
 
 
 def managed_collection(asked: Asked) -> Response:

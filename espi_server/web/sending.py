@@ -1,30 +1,38 @@
-"""Answering with feeds and entries: conditional, compressed, with an exact length, and on the record."""
+"""Answering with feeds and entries, as they were asked for: conditional, compressed, of exact length, on the record."""
 
 from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from itertools import chain
+from zoneinfo import ZoneInfo
 
 from flask import Response, request
 
+from espi_server.energy import translated
 from espi_server.energy.feed import Feed
+from espi_server.energy.translated import Csv, Json, Translated
+from espi_server.espi import mapping
+from espi_server.espi.atom import Link
+from espi_server.espi.rows import BillRows, ReadingRows, Table
 from espi_server.web.asked import Asked
 from espi_server.web.house import house
+from espi_server.web.negotiation import Representation
 from espi_server.web.requests import request_id
 
 ATOM = "application/atom+xml"
 XML = "application/xml"
-_VARY = "Accept, Accept-Encoding, Authorization"
+VARY = "Accept, Accept-Encoding, Authorization"
 _SMALL = 1024  # bytes below which compressing is not worth it
 
 
-def feed(asked: Asked) -> Callable[[Feed], Response]:
-    """How a measured feed is sent."""
+def feed(asked: Asked, *, only: str | None = None) -> Callable[[Feed], Response]:
+    """How a measured feed is sent; `only` is the address of the one entry a table is wanted of."""
 
-    def send(made: Feed) -> Response:
+    def send(measured: Feed) -> Response:
+        made, media_type = _represented(asked, measured, only)
         encoding = _encoding()
         tag = _tag(made.state, encoding)
         if (answer := _unchanged(tag, made.updated)) is not None:
@@ -33,7 +41,8 @@ def feed(asked: Asked) -> Callable[[Feed], Response]:
         if request.method == "HEAD":
             with turnstile.inside_for(application):
                 length = made.length(encoding)
-            return _headed(Response(content_type=ATOM), tag, made.updated, encoding, length)
+            answer = _headed(Response(content_type=media_type), tag, made.updated, encoding, length)
+            return _linked(answer, asked, made)
         turnstile.enter(application)
         try:
             length, parts = made.body(encoding)
@@ -43,16 +52,19 @@ def feed(asked: Asked) -> Callable[[Feed], Response]:
         except BaseException:
             turnstile.leave(application)
             raise
-        answer = Response(chain((first,), parts), content_type=ATOM)
+        answer = Response(chain((first,), parts), content_type=media_type)
         answer.call_on_close(parts.close)
         answer.call_on_close(lambda: turnstile.leave(application))
-        return _headed(answer, tag, made.updated, encoding, length)
+        return _linked(_headed(answer, tag, made.updated, encoding, length), asked, made)
 
     return send
 
 
-def document(asked: Asked, body: bytes, updated: int, *, entries: int = 1, mimetype: str = ATOM) -> Response:
-    """A small document, whole in memory."""
+def document(
+    asked: Asked, body: bytes, updated: int, *, entries: int = 1, links: Sequence[Link] = ()
+) -> Response:
+    """A small document, whole in memory, with the links of its page."""
+    body, media_type = said(asked, body, ATOM)
     state = hashlib.sha256(body).hexdigest()
     encoding = _encoding() if len(body) >= _SMALL else "identity"
     tag = _tag(state, encoding)
@@ -61,7 +73,40 @@ def document(asked: Asked, body: bytes, updated: int, *, entries: int = 1, mimet
     sent = zlib.compress(body, wbits=31) if encoding == "gzip" else body
     if request.method != "HEAD":
         _record(asked, entries, len(sent))
-    return _headed(Response(sent, content_type=mimetype), tag, updated, encoding, len(sent))
+    answer = Response(sent, content_type=media_type)
+    return _with_links(_headed(answer, tag, updated, encoding, len(sent)), links)
+
+
+def said(asked: Asked, body: bytes, media_type: str) -> tuple[bytes, str]:
+    """A document of this type as it was asked for, and its type then."""
+    if asked.representation is Representation.JSON:
+        return translated.document(body), mapping.MEDIA_TYPE
+    return body, media_type
+
+
+def _represented(asked: Asked, measured: Feed, only: str | None) -> tuple[Feed | Translated, str]:
+    """A feed as it was asked for, and its media type."""
+    if asked.representation is Representation.ATOM:
+        return measured, ATOM
+    form = Json() if asked.representation is Representation.JSON else Csv(_table(asked), only)
+    return Translated(measured, form), form.media_type
+
+
+def _table(asked: Asked) -> Table:
+    zone = ZoneInfo(asked.grant.timezone)
+    return BillRows(zone) if asked.pattern.kind == "UsageSummary" else ReadingRows(zone)
+
+
+def _linked(answer: Response, asked: Asked, made: Feed | Translated) -> Response:
+    """The answer with the links of its page, which are known once it is written."""
+    return answer if asked.query.limit is None else _with_links(answer, made.links)
+
+
+def _with_links(answer: Response, links: Sequence[Link]) -> Response:
+    # RFC 8288: for whoever reads headers only, or a table, which holds no links.
+    for link in links:
+        answer.headers.add("Link", f'<{link.href}>; rel="{link.rel}"')
+    return answer
 
 
 def _encoding() -> str:
@@ -104,7 +149,7 @@ def _describe(answer: Response, tag: str, updated: int) -> None:
     if updated:
         answer.last_modified = datetime.fromtimestamp(updated, UTC)
     answer.headers["Cache-Control"] = "private, no-cache"
-    answer.headers["Vary"] = _VARY
+    answer.headers["Vary"] = VARY
 
 
 def _record(asked: Asked, entries: int, size: int) -> None:

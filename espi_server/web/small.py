@@ -38,16 +38,17 @@ def feed(asked: Asked, items: Sequence[Item]) -> Response:
     stop = None if query.limit is None else query.offset + query.limit
     shown = chosen[query.offset : stop]
     updated = max((each.updated for each in shown), default=0)
+    links = pages(f"{asked.base}/{asked.path}", query, len(chosen), asked.link_type)
     head = atom.feed_head(
         id=f"urn:uuid:{identity.made(asked.grant.namespace, 'Feed', asked.path)}",
         title=asked.pattern.kind,
         updated=updated,
         href=asked.href,
         type=asked.link_type,
-        links=pages(f"{asked.base}/{asked.path}", query, len(chosen), asked.link_type),
+        links=links,
     )
     body = b"".join((head, *(each.body for each in shown), atom.FEED_TAIL))
-    return sending.document(asked, body, updated, entries=len(shown))
+    return sending.document(asked, body, updated, entries=len(shown), links=links)
 
 
 def _within(query: Query, item: Item) -> bool:

@@ -5,11 +5,16 @@ Every element of every resource holds a value of its own, so a leak shows in the
 
 from __future__ import annotations
 
+import csv
+import json
 import os
+import re
 import uuid
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +29,17 @@ from espi_server.access.applications import find_or_create
 from espi_server.accounts import utilities
 from espi_server.app import create_app
 from espi_server.db import Database
+from espi_server.energy import onepage
 from espi_server.energy.models import Kind
 from espi_server.energy.models import UsagePoint as PointRow
 from espi_server.espi.atom import moment
+from espi_server.espi.mapping import from_json
 from espi_server.settings import DEVELOPMENT_SECRET, Settings
 from tests.energy import stored
 from tests.energy.oracle import CLASSES, CUSTOMER_SIDE, USAGE_SIDE, Expected, Grant
 from tests.energy.reader import Answer, Reader, Served, canonical, cut, shelved, sown
 from tests.energy.worlds import DAY, HOUR, POINTS, PUBLISHED, ZONE, Planted, World
+from tests.espi.trees import tree
 
 EXAMPLES = int(os.environ.get("FEED_EXAMPLES", "12"))  # more for a longer look
 COMPANY = "Reader"
@@ -235,6 +243,99 @@ def test_a_feed_holds_all_that_is_granted_and_not_a_byte_more(house: House, data
 
 
 @proves
+def test_json_is_the_feed_and_not_a_byte_more(house: House, data: st.DataObject) -> None:
+    laid, whose, grant = drawn_grant(house, data)
+    opened = open_up(house, laid, whose, grant)
+    for href in filter(None, (opened.usage, opened.people)):
+        if opened.reader.any(href).status_code == 403:
+            assert sown(opened.reader.get(f"{href}?format=json", check=403).data) == set()
+            continue
+        atom = opened.reader.feed(href)
+
+        answer = opened.reader.feed(f"{href}?format=json")
+
+        assert tree(etree.fromstring(from_json(atomless(answer)))) == tree(etree.fromstring(atom.data))
+        assert sown(answer.data) == sown(atom.data)
+        assert answer.headers["ETag"] != atom.headers["ETag"]
+
+
+def atomless(answer: Answer) -> Any:
+    """The JSON of a feed as it were if nobody had asked for a format."""
+    data = json.loads(answer.data)
+    for link in data["feed"]["link"]:
+        link["href"] = link["href"].removesuffix("?format=json")
+    return data
+
+
+@proves
+def test_a_table_is_the_granted_readings_and_not_one_more(house: House, data: st.DataObject) -> None:
+    laid, whose, grant = drawn_grant(house, data)
+    opened = open_up(house, laid, whose, grant)
+
+    if not grant.shows_readings:
+        assert sown(opened.reader.get(f"{opened.usage}?format=csv", check=403).data) == set()
+        return
+    answer = opened.reader.feed(f"{opened.usage}?format=csv")
+
+    assert rows(answer, laid.series) == Counter(
+        (block.series, each.start, each.duration, each.value, each.cost, each.tou)
+        for block in opened.expected.blocks()
+        for each in block.readings
+    )
+    assert not any(mark in answer.data for mark in (b"<", b"S0"))
+
+
+def rows(answer: Answer, numbers: dict[str, int]) -> Counter[Any]:
+    """The readings of a table, as the worlds tell them."""
+
+    def number(text: str) -> int | None:
+        return int(text) if text else None
+
+    return Counter(
+        (
+            numbers[row["meter_reading"]],
+            int(datetime.fromisoformat(row["local_start"]).timestamp()),
+            int(row["duration"]),
+            int(row["value"]),
+            int(Decimal(row["cost"]).scaleb(5)) if row["cost"] else None,
+            number(row["tou"]),
+        )
+        for row in csv.DictReader(answer.data.decode().splitlines())
+    )
+
+
+@proves
+def test_a_table_of_bills_shows_the_granted_elements_and_no_other(house: House, data: st.DataObject) -> None:
+    laid, whose, grant = drawn_grant(house, data)
+    opened = open_up(house, laid, whose, grant)
+    point = data.draw(st.sampled_from(sorted(opened.hrefs)))
+    href = f"{opened.hrefs[point]}/UsageSummary"
+
+    if not grant.shows("UsageSummary"):
+        assert sown(opened.reader.get(f"{href}?format=csv", check=403).data) == set()
+        return
+    summaries = opened.reader.get(href).entries
+    table = list(csv.DictReader(opened.reader.feed(f"{href}?format=csv").data.decode().splitlines()))
+
+    assert [row["usage_summary"] for row in table] == [
+        each.id.removeprefix("urn:uuid:") for each in summaries
+    ]
+    for row, each in zip(table, summaries, strict=True):
+        present = {etree.QName(child).localname for child in each.content}
+        told = {name for name, cell in row.items() if cell} - {"usage_point", "usage_summary", "subscription"}
+        assert {told_by(name) for name in told} <= present
+
+
+def told_by(column: str) -> str:
+    """The element a column of the table of bills stands for."""
+    if column in ("start", "local_start", "duration"):
+        return "billingPeriod"
+    first, *rest = re.sub(r"_(unit|start|local_start|duration)$", "", column).split("_")
+    name = first + "".join(part.title() for part in rest)
+    return {"overallConsumptionLastPeriodUnit": "overallConsumptionLastPeriod"}.get(name, name)
+
+
+@proves
 def test_a_window_selects_whole_blocks_and_the_summaries_published_in_it(
     house: House, data: st.DataObject
 ) -> None:
@@ -284,8 +385,9 @@ def test_what_is_not_granted_cannot_be_had_one_by_one(house: House, data: st.Dat
     theirs = everything.usage.rpartition("/")[2], opened.usage.rpartition("/")[2]
     chosen = data.draw(st.lists(st.sampled_from(sorted(all_of_it)), min_size=3, max_size=3, unique=True))
 
+    form = data.draw(st.sampled_from(["", "?format=json", "?format=csv"]))
     for href in chosen:
-        reachable = href.replace(*theirs)
+        reachable = href.replace(*theirs) + form
         response = opened.reader.any(reachable)
 
         contents, blocks = wanted(opened.expected.resources()), Counter(opened.expected.blocks())
@@ -295,7 +397,29 @@ def test_what_is_not_granted_cannot_be_had_one_by_one(house: House, data: st.Dat
             if all_of_it[href].kind != "IntervalBlock"
             else not grant.shows_readings
         ):
-            assert response.status_code == 403
+            # Not everything comes as a table, and that is told first, to everybody.
+            assert response.status_code in ({400, 403} if form == "?format=csv" else {403})
+
+
+@proves
+def test_a_feed_read_at_once_is_to_the_byte_the_one_that_is_measured_and_streamed(
+    house: House, data: st.DataObject
+) -> None:
+    laid, whose, grant = drawn_grant(house, data, readings=True)
+    opened = open_up(house, laid, whose, grant)
+    ups = {each.hrefs("up")[0] for each in opened.reader.feed(opened.usage).entries}
+    href = data.draw(st.sampled_from([opened.usage, *sorted(ups)])) + asking(*data.draw(windows(laid.world)))
+    size = data.draw(st.none() | st.integers(1, 30))
+    href += "" if size is None else f"&max-results={size}&start-index={size // 2 + 1}"
+
+    at_once = [opened.reader.any(href, **{"Accept-Encoding": each}) for each in ("gzip", "identity")]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(onepage, "POINTS", 0)
+        streamed = [opened.reader.any(href, **{"Accept-Encoding": each}) for each in ("gzip", "identity")]
+
+    assert [each.data for each in at_once] == [each.data for each in streamed]
+    for name in ("ETag", "Content-Length", "Last-Modified", "Content-Encoding"):
+        assert [each.headers.get(name) for each in at_once] == [each.headers.get(name) for each in streamed]
 
 
 @proves
