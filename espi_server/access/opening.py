@@ -47,12 +47,12 @@ def exported(utility_id: uuid.UUID, authorization_id: uuid.UUID) -> Opening:
 
 def bulk(utility_id: uuid.UUID, application_id: uuid.UUID | None, bulk_id: str) -> Opening:
     """The usage points of all authorizations whose scope names this `BR=`: an application's, or (None) everybody's."""
-    return Opening(_bulk, {"application": application_id, "bulk": bulk_id, "utility": utility_id})
+    return Opening(_bulk, {"application": application_id, "bulk": bulk_id, "utility": utility_id}, many=True)
 
 
 def utility(utility_id: uuid.UUID) -> Opening:
     """Every usage point of a utility, without limits: for custodian tokens."""
-    return Opening(_utility, {"utility": utility_id})
+    return Opening(_utility, {"utility": utility_id}, many=True)
 
 
 def customer(utility_id: uuid.UUID, customer_id: uuid.UUID) -> Opening:

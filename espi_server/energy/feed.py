@@ -1,9 +1,10 @@
 """Feeds that know their exact length before the first byte, and are read in short pages.
 
-A feed is first measured (`measure`), then written page by page. Each page is a short read of its own that joins
-what is still authorized and each usage point's version: a revocation or an import in mid-download is noticed at
-the next page. What no longer agrees with the measure raises, so the connection breaks before the promised length
-and the client knows to ask again; a feed never ends early and looks whole.
+What fits one page is read once (`onepage`). A longer feed is first measured (`measure`), then written page by page.
+Each page is a short read of its own that joins what is still authorized and each usage point's version: a
+revocation or an import in mid-download is noticed at the next page. What no longer agrees with the measure raises,
+so the connection breaks before the promised length and the client knows to ask again; a feed never ends early and
+looks whole.
 
 Where readings must be rendered for this reader, or only some entries are wanted, nothing can be measured from
 outside; the feed is then written to a temporary file first, and sent from there.
@@ -19,15 +20,15 @@ from itertools import groupby, islice
 from operator import itemgetter
 from tempfile import SpooledTemporaryFile
 
-from espi_server.db import NIL, Database, loaded, text_id
-from espi_server.energy import find
+from espi_server.db import NIL, Database, text_id
+from espi_server.energy import find, onepage
 from espi_server.energy.asking import Asking
-from espi_server.energy.entries import Writer, block_opening, block_tail, visible
-from espi_server.energy.find import PAGE
+from espi_server.energy.find import FIRST, PAGE
 from espi_server.energy.measure import Content, Measure, Point
 from espi_server.energy.models import Kind
 from espi_server.energy.paging import pages
-from espi_server.energy.served import Cutter, Row
+from espi_server.energy.served import Row
+from espi_server.energy.writing import Entry, Writing
 from espi_server.errors import Unavailable
 from espi_server.espi import atom
 from espi_server.espi.atom import Link
@@ -38,9 +39,7 @@ IN_MEMORY = 1 << 20  # bytes of a feed kept in memory when it is written before 
 CHUNK = 1 << 16
 CHECK_EVERY = 8  # chunks of a feed sent from a file between two looks at the authorization
 
-_FIRST = -(2**62)  # before any start of a block
 _SINKS = {"gzip": gzip, "identity": identity}
-Entry = tuple[Piece, ...]
 
 
 class FeedChanged(Unavailable):
@@ -48,16 +47,17 @@ class FeedChanged(Unavailable):
 
 
 class Feed:
-    """One feed for one reader. Nothing is read before `measure`, nothing is held between two pages."""
+    """One feed for one reader. Of a long one nothing is held between two pages."""
 
     def __init__(self, database: Database, asking: Asking) -> None:
         self._database = database
         self._asking = asking
-        self._writer = Writer(asking.base)
+        self._writing = Writing(asking)
         self._statements = find.statements(asking.opening.members, database.engine)
         self._written = 0
         with database.driver() as driver:
-            self.measured = Measure(asking, self._statements, driver)
+            self._whole = onepage.read(asking, self._statements, driver)
+            self.measured = self._whole or Measure(asking, self._statements, driver)
 
     @property
     def updated(self) -> int:
@@ -72,12 +72,18 @@ class Feed:
     @property
     def entries(self) -> int:
         """How many entries go out: of a feed that is written first, those of its page once `body` was asked for."""
+        if self._whole is not None:
+            return len(self._whole.chosen)
         return self._written if self._must_be_written else self.measured.entries
 
     def body(self, encoding: str) -> tuple[int, Generator[bytes, None, None]]:
         """The exact length in bytes, and the bytes, as `gzip` or `identity`."""
         if self._must_be_written:
             return self.kept(_SINKS[encoding](self._pieces()))
+        if self._whole is not None and encoding == "gzip":
+            # Its segments are in memory already: quicker put together than counted first.
+            parts = list(gzip(self._pieces()))
+            return sum(map(len, parts)), (part for part in parts)
         length = self.length(encoding)
         return length, promised(_SINKS[encoding](self._pieces()), length)
 
@@ -85,13 +91,13 @@ class Feed:
         """The exact length alone, for whoever asks for the headers only."""
         if self._must_be_written:
             return sum(map(len, _SINKS[encoding](self._pieces())))
-        return self.measured.size(encoding, [self._head, atom.FEED_TAIL])
+        return self.measured.size(encoding, (self._head, atom.FEED_TAIL))
 
     @property
     def _must_be_written(self) -> bool:
         query = self._asking.query
         is_page = query.limit is not None or query.offset > 0
-        return self.measured.rendered or self.measured.outsized or is_page
+        return self._whole is None and (self.measured.rendered or self.measured.outsized or is_page)
 
     def write(self, encoding: str = "identity") -> Iterator[bytes]:
         """The bytes alone."""
@@ -99,9 +105,8 @@ class Feed:
 
     def _pieces(self) -> Iterator[Piece]:
         yield self._head
-        query = self._asking.query
-        stop = None if query.limit is None else query.offset + query.limit
-        for entry in islice(self._entries(), query.offset, stop):
+        part = self._asking.query.part
+        for entry in islice(self._entries(), part.start, part.stop):
             self._written += 1
             yield from entry
         yield atom.FEED_TAIL
@@ -176,15 +181,13 @@ class Feed:
     # --- entries, in feed order -----------------------------------------------------------------------
 
     def _entries(self) -> Iterator[Entry]:
+        if self._whole is not None:
+            yield from self._whole.all
+            return
         for content in self.measured.shared:
-            yield (self._shared_entry(content),)
+            yield self._writing.shared(content, self.measured.points[0].rights)
         for group in self._groups():
             yield from self._group_entries(group)
-
-    def _shared_entry(self, row: Content) -> bytes:
-        rights = self.measured.points[0].rights
-        times = (row.published, row.updated)
-        return self._writer.entry("", row.kind, text_id(row.id), "", (), row.xml, times, rights)
 
     def _groups(self) -> Iterator[list[Point]]:
         """Usage points that share a page: one alone where it has more rows than a page."""
@@ -210,33 +213,13 @@ class Feed:
         waiting = next(blocks, None)
         for point in group:
             small = resources[point.key]
-            yield from self._small_entries(point, (row for row in small if row.kind < Kind.IntervalBlock))
+            yield from self._writing.small(point, (row for row in small if row.kind < Kind.IntervalBlock))
             if waiting is not None and waiting[0] == point.key:
-                yield from self._block_entries(point, (row for _, row in waiting[1]))
+                yield from self._writing.blocks(
+                    point, (row for _, row in waiting[1]), rendered=self.measured.rendered
+                )
                 waiting = next(blocks, None)
-            yield from self._small_entries(point, (row for row in small if row.kind > Kind.IntervalBlock))
-
-    def _small_entries(self, point: Point, rows: Iterable[Content]) -> Iterator[Entry]:
-        at = self._asking.at(point.subscription)
-        for row in rows:
-            if not self._asking.wants(row.kind, point.rights):
-                continue
-            xml = visible(row.kind, row.content, row.xml, point.rights)
-            yield (
-                self._writer.entry(
-                    at, row.kind, text_id(row.id), point.id, loaded(row.related), xml, (row.published, row.updated),
-                    point.rights,
-                ),
-            )  # fmt: skip
-
-    def _block_entries(self, point: Point, rows: Iterable[Row]) -> Iterator[Entry]:
-        at = self._asking.at(point.subscription)
-        cutter = Cutter(point.rights, self._asking.query, self._asking.zone, self.measured.rendered)
-        for together in cutter.together(rows):
-            heads = self._writer.block_heads(at, point.id, str(together[0].meter_reading))
-            for block in cutter.blocks(*together):
-                head = block.id.encode().join(heads) + block_opening(block.start, block.duration)
-                yield (head, *block.segments, block_tail(block.published, block.updated))
+            yield from self._writing.small(point, (row for row in small if row.kind > Kind.IntervalBlock))
 
     # --- pages ----------------------------------------------------------------------------------------
 
@@ -263,7 +246,7 @@ class Feed:
         group = [point for point in group if point.rows]
         expected = sum(point.rows for point in group)
         points = {point.key: point for point in group}
-        after, starts = NIL, _FIRST
+        after, starts = NIL, FIRST
         while expected > 0:
             page = [each for each in self._page(group, after, starts) if each[0] in points]
             for key, version, row in page:
@@ -290,7 +273,7 @@ class Feed:
                 **self._asking.who,
                 **self._asking.window,
             )
-        for subscription, version, usage_point, meter_reading, *rest in rows:
+        for subscription, version, usage_point, _, _, meter_reading, *rest in rows:
             key = text_id(subscription), text_id(usage_point)
             yield key, version, Row(uuid.UUID(text_id(meter_reading)), *rest)
 

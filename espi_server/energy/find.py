@@ -20,6 +20,8 @@ from espi_server.energy.models import IntervalBlock, Kind, Resource, UsagePoint
 
 CHUNK = 500  # usage points measured by one statement
 PAGE = 64  # interval block rows read by one statement
+SMALL = 1024  # small resources that fit one page
+FIRST = -(2**62)  # before any start of a block
 
 WITH_HISTORY = (Kind.UsageSummary, Kind.ElectricPowerQualitySummary)
 
@@ -30,11 +32,12 @@ class Opening:
 
     `members` makes a selectable of (subscription, scope, history_from, usage_point_id); the room that knows about
     consent provides it, always the same function for the same form, so that statements are compiled once.
-    `parameters` fill it.
+    `parameters` fill it; `many` says that it will hardly ever fit one page.
     """
 
     members: Callable[[], Select[Any]]
     parameters: dict[str, Any] = field(default_factory=dict)
+    many: bool = False
 
 
 class Statements:
@@ -45,6 +48,7 @@ class Statements:
         self.frames = Compiled(_frames(members), engine)
         self.blocks = Compiled(_blocks(members), engine)
         self.contents = Compiled(_contents(engine), engine)
+        self.small = Compiled(_small(members), engine)
         self.page_resources = Compiled(_page_resources(members, engine), engine)
         self.page_blocks = Compiled(_page_blocks(members, engine), engine)
 
@@ -271,6 +275,37 @@ def resource_columns() -> tuple[Any, ...]:
     )
 
 
+def _small(members: Select[Any]) -> Any:
+    """The first members with all their small resources, and (without a member) the utility-wide ones they lean on."""
+    member = select(_chunk(members)).cte("member")
+    chosen = and_(Resource.usage_point_id == UsagePoint.id, _selected(member.c))
+    own = (
+        select(
+            member.c.subscription, member.c.usage_point_id, member.c.scope, member.c.history_from, UsagePoint.version,
+            Resource.reference_id, *resource_columns(),
+        )
+        .join(UsagePoint, UsagePoint.id == member.c.usage_point_id)
+        .outerjoin(Resource, chosen)
+    )  # fmt: skip
+    nobody = (null(), null(), null(), null(), null(), null())
+    named = (
+        select(Resource.reference_id)
+        .join(member, member.c.usage_point_id == Resource.usage_point_id)
+        .where(Resource.reference_id.is_not(None))
+    )
+    leaned = select(*nobody, *resource_columns()).where(
+        Resource.usage_point_id == NIL,
+        or_(Resource.kind == Kind.LocalTimeParameters, Resource.kind == Kind.ReadingType),
+        Resource.id.in_(named),
+    )
+    mappings = select(*nobody, *resource_columns()).where(
+        Resource.usage_point_id == NIL,
+        Resource.utility_id == bindparam("utility", type_=Uuid),
+        Resource.kind == Kind.ProgramIdMappings,
+    )
+    return own.union_all(leaned, mappings).limit(SMALL + 1)
+
+
 def _group(members: Select[Any], engine: Any) -> Any:
     """The members among `:usage_points` that are still live."""
     every = members.subquery("every")
@@ -301,6 +336,8 @@ def _page_blocks(members: Select[Any], engine: Any) -> Select[Any]:
             member.subscription,
             UsagePoint.version,
             member.usage_point_id,
+            IntervalBlock.has_cost,
+            IntervalBlock.finest,
             IntervalBlock.meter_reading_id,
             IntervalBlock.starts_at,
             IntervalBlock.first_at,

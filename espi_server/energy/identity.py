@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from collections.abc import Iterable, Iterator
 
 DAY = "day"
 MONTH = "month"
@@ -52,11 +53,20 @@ def below(namespace: uuid.UUID, kind: str, parent: uuid.UUID, last: str) -> uuid
 def block_id(meter_reading_id: uuid.UUID, cut: str, local_start: int) -> str:
     """The id of a served IntervalBlock, as text: `cut` is DAY or MONTH, `local_start` where the cut begins.
 
-    The meter reading's id is the namespace here, and has the utility's in it. Written out rather than left to
-    `uuid.uuid5`, because a feed asks once for every block it sends.
+    The meter reading's id is the namespace here, and has the utility's in it.
     """
-    digest = bytearray(hashlib.sha1(b"%sIntervalBlock:%s:%d" % (meter_reading_id.bytes, cut.encode(), local_start)).digest())  # fmt: skip  # noqa: E501, S324
-    digest[6] = digest[6] & 0x0F | 0x50  # version 5
-    digest[8] = digest[8] & 0x3F | 0x80  # the variant of RFC 9562
-    text = digest.hex()
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:32]}"
+    return next(block_ids(meter_reading_id, cut, [local_start]))
+
+
+def block_ids(meter_reading_id: uuid.UUID, cut: str, local_starts: Iterable[int]) -> Iterator[str]:
+    """The ids of many blocks; written out rather than left to `uuid.uuid5`, for a year has one for every day."""
+    stem = hashlib.sha1(meter_reading_id.bytes + b"IntervalBlock:%s:" % cut.encode(), usedforsecurity=False)
+    for start in local_starts:
+        one = stem.copy()
+        one.update(b"%d" % start)
+        text = one.hexdigest()
+        # Version 5, and the variant of RFC 9562.
+        yield f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{_VARIANT[text[16]]}{text[17:20]}-{text[20:32]}"
+
+
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}

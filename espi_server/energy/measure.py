@@ -108,6 +108,27 @@ class Point:
         return self.subscription, self.id
 
 
+class State:
+    """A digest of everything the bytes of a feed follow from."""
+
+    def __init__(self, asking: Asking) -> None:
+        self._hash = hashlib.sha256(f"{RENDER} {asking.href} {asking.query}".encode())
+
+    def point(self, point: Point) -> None:
+        """A usage point, whose version counts the imports that changed anything below it."""
+        told = f"{point.subscription} {point.id} {point.version} {point.rights.digest}\n"
+        self._hash.update(told.encode())
+
+    def shared(self, row: Content) -> None:
+        """A utility-wide resource, which has no version."""
+        self._hash.update(b"%s %d" % (text_id(row.id).encode(), zlib.crc32(row.xml)))
+
+    @property
+    def digest(self) -> str:
+        """As it stands now."""
+        return self._hash.hexdigest()
+
+
 class Measure:
     """What a feed holds: its usage points in order, the resources they share, entries, bytes, and their state.
 
@@ -128,13 +149,13 @@ class Measure:
         self._driver = driver
         self._writer = Writer(asking.base)
         self._references: dict[str, uuid.UUID] = {}
-        self._state = hashlib.sha256(f"{RENDER} {asking.href} {asking.query}".encode())
+        self._state = State(asking)
         self._measure_all()
 
     @property
     def state(self) -> str:
         """A digest that differs wherever a byte of the feed could."""
-        return self._state.hexdigest()
+        return self._state.digest
 
     def size(self, encoding: str, around: Sequence[bytes]) -> int:
         """The bytes of the whole feed in an encoding, with these literals around its entries."""
@@ -185,7 +206,7 @@ class Measure:
         point = Point(
             text_id(frame.subscription), text_id(frame.usage_point), frame.version, rights, frame.history_from
         )
-        self._state.update(f"{point.subscription} {point.id} {point.version} {rights.digest}\n".encode())
+        self._state.point(point)
         return point
 
     def _measure_point(self, point: Point, frames: Sequence[Frame], stored: Sequence[Stored]) -> bool:
@@ -295,18 +316,14 @@ class Measure:
     def _measure_shared(self, rows: Sequence[Content]) -> None:
         """The utility-wide resources the feed leans on, each once, whatever their own times."""
         for row in rows:
-            if row.kind >= Kind.UsagePoint or not self._is_seen(Kind(row.kind)):
+            if row.kind >= Kind.UsagePoint or not is_seen(self.points, Kind(row.kind)):
                 continue
             self.shared.append(row)
             self.updated = max(self.updated, row.updated)
-            self._state.update(b"%s %d" % (text_id(row.id).encode(), zlib.crc32(row.xml)))
+            self._state.shared(row)
             overhead = self._writer.overhead("", row.kind, (), self.points[0].rights)
             _add(self.length, 1, overhead + len(row.xml))
             self.entries += 1
-
-    def _is_seen(self, kind: Kind) -> bool:
-        """Does any usage point in the feed open a utility-wide kind?"""
-        return any(point.chosen and point.rights.sees(kind.name) for point in self.points)
 
     def _contents(self, ids: Sequence[Any], points: Sequence[Point]) -> list[Content]:
         """Utility-wide resources by their ids, the code mappings beside them, and all below these usage points."""
@@ -319,6 +336,11 @@ class Measure:
             utility=self._asking.who["utility"], **self._asking.times,
         )  # fmt: skip
         return sorted((Content(*row) for row in rows), key=lambda row: (row.kind, text_id(row.id)))
+
+
+def is_seen(points: Sequence[Point], kind: Kind) -> bool:
+    """Does any usage point in the feed open a utility-wide kind?"""
+    return any(point.chosen and point.rights.sees(kind.name) for point in points)
 
 
 def _add(length: Length, count: int, size: int) -> None:

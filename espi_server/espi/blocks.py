@@ -70,10 +70,15 @@ class Body:
     @cached_property
     def days(self) -> list[Day]:
         """The index, day by day in order."""
+        return list(map(Day._make, self.entries))
+
+    @cached_property
+    def entries(self) -> list[tuple[int, ...]]:
+        """The same without names, for whoever passes over hundreds of them."""
         count = self._head[1]
         if len(self.index) != _HEAD.size + count * _DAY.size:
             raise DamagedIndex(f"The index of a stored body has {len(self.index)} bytes for {count} days.")
-        return [Day._make(fields) for fields in _DAY.iter_unpack(self.index[_HEAD.size :])]
+        return list(_DAY.iter_unpack(self.index[_HEAD.size :]))
 
     @cached_property
     def _head(self) -> tuple[int, ...]:

@@ -11,6 +11,7 @@ spelled in one way only: clients join the tree by comparing hrefs as text.
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import dropwhile, pairwise
 from urllib.parse import quote, unquote, urlsplit
 
@@ -145,7 +146,7 @@ _TABLE: tuple[tuple[str, str, tuple[int, ...]], ...] = (
 _PARAMETER = re.compile(r"\{(\w+)\}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Pattern:
     """One URL pattern below the resource base, and all that follows from its spelling."""
 
@@ -153,32 +154,32 @@ class Pattern:
     tokens: str
     blocks: tuple[int, ...]
 
-    @property
+    @cached_property
     def parameters(self) -> tuple[str, ...]:
         """The names of the path parameters, outermost first: ``("s", "u", "m")``."""
         return tuple(_PARAMETER.findall(self.path))
 
-    @property
+    @cached_property
     def kind(self) -> str:
         """The kind of the last named segment: ``IntervalBlock``, ``Subscription``, ``ReadServiceStatus``."""
         return [part for part in self.path.split("/") if not part.startswith("{")][-1]
 
-    @property
+    @cached_property
     def is_batch(self) -> bool:
         """Does it answer a whole tree of resources in one feed?"""
         return self.path.startswith("Batch/")
 
-    @property
+    @cached_property
     def is_collection(self) -> bool:
         """Does it answer all entries of its kind, rather than one?"""
         return not self.path.endswith("}") and self.kind != "ReadServiceStatus"
 
-    @property
+    @cached_property
     def is_customer(self) -> bool:
         """Does it answer retail customer data, which never share a feed with usage?"""
         return self.kind in CUSTOMER_KINDS
 
-    @property
+    @cached_property
     def name(self) -> str:
         """A short unique name, good as an endpoint: ``subscription_usage_point_entry``."""
         words = [_snake(part) for part in self.path.split("/") if not part.startswith("{")]

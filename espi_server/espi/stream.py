@@ -9,6 +9,7 @@ The gzip stream has a single member, since curl and httpx silently stop after th
 
 import struct
 from collections.abc import Generator, Iterable, Iterator
+from itertools import chain
 from typing import Final, NamedTuple, TypeAlias
 
 from espi_server.espi import crc
@@ -98,7 +99,25 @@ def promised(parts: Iterable[bytes], length: int) -> Generator[bytes, None, None
 
 def gzip(pieces: Iterable[Piece], *, chunk: int = CHUNK, by: Deflate = BEST) -> Iterator[bytes]:
     """The pieces as one single-member gzip stream, in chunks; nothing is compressed here."""
-    return _gathered(_gzip_parts(pieces, by), chunk)
+    crc32, join = by.crc32, by.join
+    held, size = [_GZIP_HEAD], len(_GZIP_HEAD)
+    total = length = 0
+    for piece in pieces:
+        if isinstance(piece, Segment):
+            total = join(total, piece.crc, piece.length, piece.operator)
+            length += piece.length
+            held.append(piece.data)
+            size += len(piece.data)
+        else:
+            total = crc32(piece, total)
+            length += len(piece)
+            held += _stored(piece)
+            size += len(piece)
+        if size >= chunk:
+            yield b"".join(held)
+            held, size = [], 0
+    held.append(_LAST_BLOCK + _TRAILER.pack(total, length & 0xFFFF_FFFF))
+    yield b"".join(held)
 
 
 def identity(pieces: Iterable[Piece], *, chunk: int = CHUNK, by: Deflate = BEST) -> Iterator[bytes]:
@@ -120,28 +139,12 @@ def _gathered(parts: Iterator[bytes], chunk: int) -> Iterator[bytes]:
         yield b"".join(held)
 
 
-def _gzip_parts(pieces: Iterable[Piece], by: Deflate) -> Iterator[bytes]:
-    total = 0
-    length = 0
-    yield _GZIP_HEAD
-    for piece in pieces:
-        if isinstance(piece, Segment):
-            total = by.join(total, piece.crc, piece.length, piece.operator)
-            length += piece.length
-            yield piece.data
-        else:
-            total = by.crc32(piece, total)
-            length += len(piece)
-            yield from _stored(piece)
-    yield _LAST_BLOCK + _TRAILER.pack(total, length & 0xFFFF_FFFF)
-
-
-def _stored(literal: bytes) -> Iterator[bytes]:
+def _stored(literal: bytes) -> Iterable[bytes]:
     """Stored deflate blocks, RFC 1951 3.2.4; the stream is at a byte's edge here, before and after."""
-    for at in range(0, len(literal), _STORED_MAX):
-        block = literal[at : at + _STORED_MAX]
-        yield _STORED_HEAD.pack(0, len(block), len(block) ^ 0xFFFF)
-        yield block
+    size = len(literal)
+    if size <= _STORED_MAX:
+        return (_STORED_HEAD.pack(0, size, size ^ 0xFFFF), literal) if size else ()
+    return chain.from_iterable(_stored(literal[at : at + _STORED_MAX]) for at in range(0, size, _STORED_MAX))
 
 
 def _plain_parts(pieces: Iterable[Piece], by: Deflate) -> Iterator[bytes]:

@@ -37,12 +37,8 @@ def _take_or_make() -> None:
 
 def _answer_and_log(response: Response) -> Response:
     response.headers[HEADER] = g.request_id
-    # Quoted: a path may hold line breaks that would look like another entry.
-    _log.info(
-        "%s %s %d %s",
-        request.method.encode("unicode_escape").decode(),
-        quote(request.path),
-        response.status_code,
-        g.request_id,
-    )
+    if _log.isEnabledFor(logging.INFO):
+        # Quoted: a path may hold line breaks that would look like another entry.
+        method, path = request.method.encode("unicode_escape").decode(), quote(request.path)
+        _log.info("%s %s %d %s", method, path, response.status_code, g.request_id)
     return response

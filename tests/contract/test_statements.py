@@ -1,6 +1,7 @@
-"""How often a feed asks the database: at most five times, and twice more for each page.
+"""How often a feed asks the database: four times if it fits one page, else at most five, and twice for each page.
 
-The count is the driver's own. A page is 64 block rows or as many usage points.
+One that was thought to fit a page, and does not, has asked twice in vain. The count is the driver's own. A page is
+64 block rows or as many usage points.
 """
 
 from __future__ import annotations
@@ -79,6 +80,25 @@ def test_a_feed_asks_at_most_five_times_and_twice_for_each_page(
     asked = fetched(filled, said, opened)
 
     assert len(asked) <= 5 + 2 * pages, "\n".join(each[:70] for each in asked)
+
+
+def test_a_feed_that_fits_one_page_asks_four_times(
+    filled: Database, said: list[str], year: stock.Opened
+) -> None:
+    asked = fetched(filled, said, year)
+
+    assert len(asked) == 4, "\n".join(each[:70] for each in asked)
+
+
+def test_a_feed_that_turns_out_longer_than_a_page_has_asked_twice_in_vain(
+    filled: Database, said: list[str], tmp_path: Path
+) -> None:
+    stock.deliver(filled, tmp_path, stock.household(0, days=365 * 6))
+    opened = stock.open_of(filled, [stock.household(0).id])
+
+    asked = fetched(filled, said, opened)
+
+    assert len(asked) <= 7 + 2 * 2, "\n".join(each[:70] for each in asked)
 
 
 def test_a_reader_who_may_not_see_every_element_asks_no_more(filled: Database, said: list[str]) -> None:
