@@ -7,7 +7,7 @@ delivery replaced goes to the correction history.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Any, NamedTuple
@@ -22,13 +22,26 @@ from espi_server.energy.models import IntervalBlock, IntervalCorrection
 from espi_server.energy.served import RENDER
 from espi_server.espi.blocks import Body
 from espi_server.espi.codes import AccumulationKind
-from espi_server.espi.readings import By, Column, Cut, Merged, Readings, cut, joined, merge, pack, unpack
+from espi_server.espi.readings import (
+    By,
+    Column,
+    Cut,
+    Merged,
+    Readings,
+    cut,
+    intervals,
+    joined,
+    merge,
+    pack,
+    unpack,
+)
 
 SHORTEST_DAY = 82_800
 """Readings this long or longer are daily ones: the day that daylight time starts has 23 hours."""
 
 _DELTA = int(AccumulationKind.DELTA_DATA)
 _STAMPS = np.dtype([("published", "<u4"), ("updated", "<u4")])
+_TABLE: Any = IntervalBlock.__table__
 _ROW = (
     IntervalBlock.starts_at, IntervalBlock.coarse, IntervalBlock.encoding, IntervalBlock.packed,
     IntervalBlock.extra, IntervalBlock.stamps, IntervalBlock.published,
@@ -89,10 +102,12 @@ class Writer:
         by: By = "year" if coarse else "month"
         rows = cut(delivered, self._zone, by)
         stored = self._stored(meter_reading_id, [start for start, _ in rows])
+        fresh: list[dict[str, Any]] = []
         for start, place in rows:
             month = _Month(meter_reading_id, start, coarse, self._zone, stored.get(start))
             month.merge(delivered[place], published[place], outcome)
-            self._keep(month, is_delta)
+            self._keep(month, is_delta, fresh)
+        self._add(fresh)
         outcome.windows = _together(outcome.windows)
         self._note(meter_reading_id, outcome)
         return outcome
@@ -118,7 +133,8 @@ class Writer:
         rows = self._session.execute(select(*_ROW).where(*self._where(meter_reading_id), span))
         return {row.starts_at: row for row in rows}
 
-    def _keep(self, month: _Month, is_delta: bool) -> None:
+    def _keep(self, month: _Month, is_delta: bool, fresh: list[dict[str, Any]]) -> None:
+        """Write a month that changed; the row of a new one waits in `fresh`."""
         if not month.touched:
             return
         values = {**month.values(), "is_delta": is_delta}
@@ -127,12 +143,23 @@ class Writer:
                 "utility_id": self._utility_id, "usage_point_id": self._usage_point_id,
                 "meter_reading_id": month.meter_reading_id, "starts_at": month.start,
             }  # fmt: skip
-            self._session.execute(insert(IntervalBlock).values(**keys, **values))
+            fresh.append({**keys, **values})
         else:
+            values["extra"] = null() if values["extra"] is None else values["extra"]
             where = (*self._where(month.meter_reading_id), IntervalBlock.starts_at == month.start)
             self._session.execute(update(IntervalBlock).where(*where).values(**values))
         if len(month.replaced):
             self._correct(month)
+
+    def _add(self, rows: Sequence[dict[str, Any]]) -> None:
+        """All new rows by one statement (two where some have what fits no column): compiled once, sent together."""
+        # None for a JSON column would be JSON's null; left out, it is the database's.
+        plain = [{**row} for row in rows if row["extra"] is None]
+        for row in plain:
+            del row["extra"]
+        for several in (plain, [row for row in rows if row["extra"] is not None]):
+            if several:
+                self._session.execute(insert(_TABLE), several)
 
     def _correct(self, month: _Month) -> None:
         encoding, packed, extra = pack(month.replaced)
@@ -174,23 +201,24 @@ class _Month:
         """Take the new readings in and count what that means, by local day."""
         merged = merge(self._old, new)
         self.readings, self.replaced = merged.readings, merged.replaced
-        touched = self._touched(new, merged, outcome)
+        days = cut(new, self._zone, "day")
+        touched = self._touched(new, days, merged, outcome)
         self.touched = bool(touched) or self.is_new
-        self._stamp(new, published, touched)
+        self._stamp(days, published, touched)
 
-    def _touched(self, new: Readings, merged: Merged, outcome: Outcome) -> set[int]:
+    def _touched(self, new: Readings, days: Sequence[Cut], merged: Merged, outcome: Outcome) -> set[int]:
         """The days whose readings are other ones now."""
         touched = set()
-        for day, place in cut(new, self._zone, "day"):
-            news = merged.created[place] | merged.changed[place]
+        are_news, end = merged.created | merged.changed, new.end
+        for day, place in days:
+            news = are_news[place]
             if not news.any():
                 outcome.unchanged += 1
                 continue
             touched.add(day)
             outcome.changed += day in self._stamps
             outcome.created += day not in self._stamps
-            those = new[place][news]
-            outcome.windows.append((int(those.start[0]), int(those.end.max())))
+            outcome.windows.append((int(new.start[place][news][0]), int(end[place][news].max())))
         # A longer reading takes the place of shorter ones, which may have stood on other days.
         for day, place in cut(merged.replaced, self._zone, "day"):
             if day not in touched:
@@ -200,9 +228,9 @@ class _Month:
                 outcome.windows.append((int(those.start[0]), int(those.end.max())))
         return touched
 
-    def _stamp(self, new: Readings, published: Column, touched: set[int]) -> None:
+    def _stamp(self, days: Sequence[Cut], published: Column, touched: set[int]) -> None:
         now = clock.seconds()
-        for day, place in cut(new, self._zone, "day"):
+        for day, place in days:
             if day in touched:
                 first = self._stamps.get(day, (int(published[place].min()), 0))[0]
                 self._stamps[day] = (first, now)
@@ -225,15 +253,15 @@ class _Month:
             "count": len(self.readings),
             "cuts": len(days),
             "months": len(months),
-            "day_digits": _digits(self.readings, [place for _, place in days]),
-            "month_digits": _digits(self.readings, [place for _, place in months]),
+            "day_digits": _digits(self.readings, days),
+            "month_digits": _digits(self.readings, months),
             "has_cost": _may_tell_cost(self.readings),
             "finest": int(self.readings.duration.min()),
             "published": int(stamps["published"].min()),
             "updated": int(stamps["updated"].max()),
             "encoding": encoding,
             "packed": packed,
-            "extra": null() if extra is None else extra,
+            "extra": extra,
             "stamps": stamps.tobytes(),
             **rendered(self.readings, days),
         }
@@ -260,15 +288,17 @@ def _published(parts: Sequence[Part], delivered: Readings) -> Column:
     """When each delivered reading was published: the earliest, where several parts hold it."""
     start = np.concatenate([part.readings.start for part in parts])
     published = np.concatenate([np.full(len(part.readings), part.published) for part in parts])
+    if len(start) == len(delivered) and (start[1:] > start[:-1]).all():
+        return published
     order = np.lexsort((published, start))
     _, first = np.unique(start[order], return_index=True)
     earliest: Column = published[order][first]
     return earliest
 
 
-def _digits(readings: Readings, places: Iterable[slice]) -> int:
+def _digits(readings: Readings, cuts: Sequence[Cut]) -> int:
     """How many digits stand in the intervals of the blocks served for these cuts."""
-    return sum(len(str(number)) for place in places for number in readings[place].interval)
+    return sum(len(str(number)) for interval in intervals(readings, cuts) for number in interval)
 
 
 def _together(windows: list[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -1,8 +1,8 @@
 """Taking plain readings out of a file before it is parsed, because a tree of a million numbers is the slow part.
 
-Most of a Green Button file is readings that all look alike. One strict pattern takes runs of them out of the bytes
-as columns of numbers; of each run the first reading stays, marked with the run's number. The rest, a skeleton of a
-few kilobytes, is parsed and judged as any file is.
+Most of a Green Button file is readings that all look alike. Runs of them are taken out of the bytes as columns of
+numbers, at once where only their numbers differ, else one by one by a strict pattern; for each run an empty reading
+stays, marked with the run's number. The rest, a skeleton of a few kilobytes, is parsed and judged as any file is.
 
 What makes this safe: the pattern knows one prefix, no attributes, no references, nothing but digits. So a run lies
 in one piece in its parent, and the marked reading proves its namespace and its place. A run whose mark never comes
@@ -14,46 +14,28 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
+
+import numpy as np
 
 from espi_server.espi.content import ESPI
 from espi_server.espi.errors import EspiError
 from espi_server.espi.raw import Element
-from espi_server.espi.readings import Readings
+from espi_server.espi.readings import MISSING, Readings
+from espi_server.espi.readings.alike import ORDER, Columns, alike, of_columns, pattern
 
-_CHUNK = 1 << 18
+_CHUNK = 1 << 19
 _READING = f"{{{ESPI}}}IntervalReading"
 _FIRST = re.compile(rb"<([A-Za-z_][A-Za-z0-9_.-]*:)?IntervalReading>")
 _BLANK = b" \t\r\n"
 _LONGEST_READING = 1 << 16
 
-_COLUMNS = ("cost", "quality", "duration", "start", "value", "tier", "tou", "cpp")
-_STEP = len(_COLUMNS) + 1
+_STEP = len(ORDER) + 1
 
 
 class NotPlain(Exception):
     """This file is not made of plain readings alone; read it as it is."""
-
-
-@lru_cache(maxsize=32)
-def _pattern(prefix: bytes) -> re.Pattern[bytes]:
-    """One whole reading in the schema's order, each element at most once."""
-    p, blank = re.escape(prefix), rb"[ \t\r\n]*+"
-
-    def leaf(name: bytes, digits: bytes) -> bytes:
-        return rb"<%b%b>(%b)</%b%b>%b" % (p, name, digits, p, name, blank)
-
-    def group(name: bytes, inside: bytes) -> bytes:
-        return rb"<%b%b>%b%b</%b%b>%b" % (p, name, blank, inside, p, name, blank)
-
-    money, small = rb"-?[0-9]{1,15}", rb"-?[0-9]{1,5}"
-    quality = group(b"ReadingQuality", leaf(b"quality", rb"[0-9]{1,5}"))
-    period = group(b"timePeriod", leaf(b"duration", rb"[0-9]{1,10}") + leaf(b"start", rb"-?[0-9]{1,12}"))
-    optional = [rb"(?:%b)?" % leaf(name, small) for name in (b"consumptionTier", b"tou", b"cpp")]
-    inside = rb"(?:%b)?(?:%b)?" % (leaf(b"cost", money), quality) + period + leaf(b"value", money)
-    return re.compile(group(b"IntervalReading", inside + b"".join(optional))[: -len(blank)])
 
 
 class Skeleton:
@@ -68,7 +50,7 @@ class Skeleton:
         self._mark = f"run-{secrets.token_hex(8)}"  # a name no file can know
         self._held = b""
         self._prefix: bytes | None = None
-        self._runs: dict[int, tuple[list[bytes | None], int]] = {}
+        self._runs: dict[int, tuple[Columns, int]] = {}
         self._count = 0
         self._taken = 0
         self._ended = False
@@ -90,13 +72,9 @@ class Skeleton:
             return None
         if not all(marks):
             raise NotPlain
-        cells: list[bytes | None] = []
-        for mark in marks:
-            cells += [*([None] if cells else []), *self._claimed(int(mark or ""))]
-        columns: dict[str, Any] = {name: _numbers(cells[place::_STEP]) for place, name in enumerate(_COLUMNS)}
-        start, duration = columns.pop("start"), columns.pop("duration")
+        columns = _joined([self._claimed(int(mark or "")) for mark in marks])
         try:
-            return Readings.of(start or [], duration or [], **columns, notes=notes)
+            return of_columns(columns, notes)
         except EspiError:
             # Read as it is, the error gets its line, and milliseconds are put right.
             raise NotPlain from None
@@ -106,7 +84,7 @@ class Skeleton:
         if self._runs:
             raise NotPlain
 
-    def _claimed(self, number: int) -> list[bytes | None]:
+    def _claimed(self, number: int) -> Columns:
         found = self._runs.pop(number, None)
         if found is None:
             raise NotPlain
@@ -139,7 +117,31 @@ class Skeleton:
         """The data with each run of readings reduced to a mark, and to its line breaks: errors name true lines."""
         if self._taken > self._most:
             return data
-        parts = _pattern(self._prefix or b"").split(data)
+        kept, at = [], 0
+        for begin, end in self._stretches(data):
+            kept.append(data[at:begin])
+            stretch = data[begin:end]
+            columns = alike(stretch, self._prefix or b"")
+            kept.append(self._one_by_one(stretch) if columns is None else self._marked(columns, stretch))
+            at = end
+        return b"".join([*kept, data[at:]])
+
+    def _stretches(self, data: bytes) -> Iterator[tuple[int, int]]:
+        """Where readings begin, and where the last of them ends before their block does."""
+        p = self._prefix or b""
+        opening, closing = b"<%bIntervalReading>" % p, b"</%bIntervalReading>" % p
+        begin = data.find(opening)
+        while begin >= 0:
+            behind = data.find(b"</%bIntervalBlock" % p, begin)
+            behind = behind if behind >= 0 else len(data)
+            end = data.rfind(closing, begin, behind) + len(closing)
+            if end > begin:
+                yield begin, end
+            begin = data.find(opening, behind)
+
+    def _one_by_one(self, data: bytes) -> bytes:
+        """A stretch of readings that are not alike, some of which may not be plain."""
+        parts = pattern(self._prefix or b"").split(data)
         last = len(parts) // _STEP
         kept, first, at = [parts[0]], 0, len(parts[0])
         for place in range(1, last + 1):
@@ -147,22 +149,38 @@ class Skeleton:
             if place < last and not gap.strip(_BLANK):
                 continue
             end = data.find(gap, at) if gap.strip(_BLANK) else len(data)
-            kept.append(self._marked(parts[first * _STEP + 1 : place * _STEP], end - at))
-            kept.append(b"\n" * data.count(b"\n", at, end))
+            cells = parts[first * _STEP + 1 : place * _STEP]
+            kept.append(self._marked(_read(cells), data[at:end]))
             kept.append(gap if gap.strip(_BLANK) else b"")
             first, at = place, end + len(gap)
         return b"".join(kept)
 
-    def _marked(self, cells: list[bytes | None], size: int) -> bytes:
+    def _marked(self, columns: Columns, run: bytes) -> bytes:
         self._count += 1
-        self._taken += size
-        self._runs[self._count] = (cells, size)
-        return b'<%bIntervalReading %b="%d"/>' % (self._prefix or b"", self._mark.encode(), self._count)
+        self._taken += len(run)
+        self._runs[self._count] = (columns, len(run))
+        mark = b'<%bIntervalReading %b="%d"/>' % (self._prefix or b"", self._mark.encode(), self._count)
+        return mark + b"\n" * run.count(b"\n")
 
 
-def _numbers(cells: list[Any]) -> Sequence[int | None] | None:
-    try:
-        return list(map(int, cells))
-    except TypeError:
-        numbers = [None if cell is None else int(cell) for cell in cells]
-        return numbers if any(number is not None for number in numbers) else None
+def _read(cells: Sequence[Any]) -> Columns:
+    """The columns that the pattern found; a cell that a reading lacks is MISSING."""
+    columns = {name: cells[place::_STEP] for place, name in enumerate(ORDER)}
+    return {
+        name: np.array([MISSING if cell is None else int(cell) for cell in found], np.int64)
+        for name, found in columns.items()
+        if any(found)
+    }
+
+
+def _joined(runs: Sequence[Columns]) -> Columns:
+    """The columns of a block's runs as one."""
+    if len(runs) == 1:
+        return runs[0]
+    names = dict.fromkeys(name for run in runs for name in run)
+    return {
+        name: np.concatenate(
+            [run[name] if name in run else np.full(len(run["start"]), MISSING) for run in runs]
+        )
+        for name in names
+    }

@@ -22,6 +22,7 @@ from espi_server.espi.atom import ATOM, Entry, read_entry
 from espi_server.espi.content import CUSTOMER, ESPI, Content
 from espi_server.espi.errors import EspiError
 from espi_server.espi.raw import Element, split
+from espi_server.espi.readings import Readings, read_alike
 
 SHARED = (Kind.ReadingType, Kind.LocalTimeParameters)
 """Kinds whose content is their identity."""
@@ -50,6 +51,8 @@ class XmlSource:
         self._profile = house.profile
         self._supplies = house.supplies
         self._qualities = house.qualities
+        # Where a number is a source's own word for another code, each quality is looked up.
+        self._means_other_codes = any(word.strip().isdecimal() for word in house.qualities)
         self._limits = limits or safe.Limits()
         self._skeleton: Skeleton | None = None
         self._file = 0
@@ -65,11 +68,14 @@ class XmlSource:
         self._file, self._name = self._spool.add_file(name), name
         with safe.open_document(path, self._limits) as document:
             try:
-                return self._taken_in(document, Skeleton(document, self._limits.entry), progress)
+                return self._taken_in(document, self._thin(document), progress)
             except (NotPlain, safe.DocumentError):
                 # What is wrong with a document is said of the document itself.
                 document.seek(0)
                 return self._taken_in(document, None, progress)
+
+    def _thin(self, document: BinaryIO) -> Skeleton | None:
+        return None if self._means_other_codes else Skeleton(document, self._limits.entry)
 
     def _taken_in(
         self, document: BinaryIO, skeleton: Skeleton | None, progress: Callable[[int], None]
@@ -133,19 +139,28 @@ class XmlSource:
 
     def _block(self, block: Element, shell: Record) -> None:
         record = replace(shell, kind=Kind.IntervalBlock)
-        for words in unknown_in(block):
-            self._report.unknown_element(self._name, self._line, words)
         notes: list[str] = []
-        readings = self._skeleton.readings(block, notes) if self._skeleton else None
-        if readings is None and needs_its_type(block):
-            self._spool.add_block(record, None, set_aside(block), before=self._meter_reading_before)
-            return
+        readings = self._plain_readings(block, notes)
         if readings is None:
+            for words in unknown_in(block):
+                self._report.unknown_element(self._name, self._line, words)
+            if needs_its_type(block):
+                self._spool.add_block(record, None, set_aside(block), before=self._meter_reading_before)
+                return
             readings = readings_of(block, notes=notes, qualities=self._qualities)
         for words in notes:
             sort = self._report.unknown_element if words.endswith("left out.") else self._report.repair
             sort(self._name, self._line, f"IntervalBlock: {words}")
         self._spool.add_block(record, readings, before=self._meter_reading_before)
+
+    def _plain_readings(self, block: Element, notes: list[str]) -> Readings | None:
+        """The readings of a block in which nothing is odd; None where it has to be read one by one."""
+        readings = self._skeleton.readings(block, notes) if self._skeleton else None
+        if readings is not None:
+            for words in unknown_in(block):
+                self._report.unknown_element(self._name, self._line, words)
+            return readings
+        return None if self._means_other_codes else read_alike(block, notes)
 
     # Everything else
 

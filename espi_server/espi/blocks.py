@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from espi_server.espi import crc
 from espi_server.espi.deflate import BEST, Deflate
 from espi_server.espi.errors import EspiError
-from espi_server.espi.readings import Cut, Readings, Renderer
+from espi_server.espi.readings import Cut, Readings, Renderer, intervals
 from espi_server.espi.stream import Segment
 
 _VERSION: Final = 1
@@ -57,12 +57,11 @@ class Body:
         segments = [Segment.of(renderer.xml(rows), by) for _, rows in cuts]
         days: list[Day] = []
         offset = 0
-        for (day, rows), segment in zip(cuts, segments, strict=True):
-            start, duration = readings[rows].interval
+        for (day, rows), segment, interval in zip(cuts, segments, intervals(readings, cuts), strict=True):
             size = len(segment.data)
-            days.append(Day(day, start, duration, rows.stop - rows.start, offset, size, *segment[1:]))
+            days.append(Day(day, *interval, rows.stop - rows.start, offset, size, *segment[1:]))
             offset += size
-        head = _HEAD.pack(_VERSION, len(days), *_joined(days))
+        head = _HEAD.pack(_VERSION, len(days), *_joined(days, by))
         return cls(
             b"".join(segment.data for segment in segments), head + b"".join(_DAY.pack(*day) for day in days)
         )
@@ -115,11 +114,10 @@ class Body:
         return range(chosen[0], chosen[-1] + 1) if chosen else range(0)
 
 
-def _joined(days: Iterable[Day]) -> tuple[int, int, int]:
+def _joined(days: Iterable[Day], by: Deflate = BEST) -> tuple[int, int, int]:
     """Length, crc and operator of days end to end."""
-    length, total, operator = 0, 0, crc.ONE
+    length, total = 0, 0
     for day in days:
         length += day.length
-        total = crc.join(total, day.crc, day.operator)
-        operator = crc.multiply(operator, day.operator)
-    return length, total, operator
+        total = by.join(total, day.crc, day.length, day.operator)
+    return length, total, crc.operator(length, by.crc32)

@@ -30,7 +30,7 @@ class Deflate:
     inflater: Callable[[], Inflater]
     fault: type[Exception]
     """What an inflater raises for damaged bytes."""
-    crc32: Callable[[bytes, int], int]
+    crc32: Callable[[bytes | memoryview, int], int]
     join: Callable[[int, int, int, int], int]
     """CRC of two pieces from the CRCs of both and the second's length and operator."""
 

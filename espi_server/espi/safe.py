@@ -9,12 +9,12 @@ A line number is counted here: above 65,535 libxml2 only knows where the text af
 import io
 import re
 import secrets
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import lru_cache
-from itertools import pairwise
 from typing import Any, BinaryIO, cast
 from xml.sax.saxutils import quoteattr
 
+import numpy as np
 from lxml import etree
 
 from .incoming import (
@@ -68,7 +68,7 @@ def parse(data: bytes, limits: Limits = DEFAULT) -> Element:
         _watch_names(chunk, names, limits)
         _feed(parser, chunk)
     root: Element = _close(parser)
-    _check(root, len(data), data.count(b"="), limits, None)
+    _check(root, _Bounds.unknown(len(data), data.count(b"="), limits), limits, None)
     return root
 
 
@@ -85,7 +85,9 @@ class Entries(Iterator[Element]):
     def __init__(self, file: BinaryIO, tags: Collection[str], limits: Limits) -> None:
         self._limits = limits
         self._parser = etree.XMLPullParser(events=("start", "end"), tag=list(tags), **_SAFE)
-        self._pieces = _pieces(after_prolog(utf8(file, limits)), _end_of_name(frozenset(tags)), limits)
+        self._open = b""  # the name of the element we are in
+        name = _end_of_name(frozenset(tags))
+        self._pieces = _pieces(after_prolog(utf8(file, limits)), name, limits, lambda: self._open)
         self._elements = self._walk()
 
     def __next__(self) -> Element:
@@ -94,25 +96,28 @@ class Entries(Iterator[Element]):
     def _walk(self) -> Iterator[Element]:
         begun: list[tuple[int, int]] = []  # where each open element of ours began
         here = (1, 0)
-        read = progress = signs = tags = 0
+        read = progress = tags = 0
+        bounds = _Bounds(self._limits)
         for piece, line, offset, is_start in self._pieces:
             if is_start:
                 here = (line, offset)
+            if not begun:
+                bounds.begin()
             read = offset + len(piece)
-            signs += piece.count(b"=")
-            tags += piece.count(b"<")
+            tags += bounds.take(piece)
             if tags > self._limits.tags:
                 raise HostileXml(f"One entry has more than {self._limits.tags:,} tags.", here[0])
             for event, element in self._fed(piece):
                 if event == "start":
+                    self._open = self._open or _written(element)
                     begun.append(here)
                     continue
                 self.line, self.offset = begun.pop()
                 if not begun:
-                    _check(element, read - self.offset, signs, self._limits, self.line)
+                    _check(element, bounds, self._limits, self.line)
                     yield element
                     _forget(element)
-                    progress, signs, tags = read, 0, 0
+                    progress, tags, self._open = read, 0, b""
             if read - progress > self._limits.entry:
                 raise HostileXml(f"One entry is larger than {self._limits.entry:,} bytes.", here[0])
         _close(self._parser)
@@ -157,7 +162,7 @@ def reread(
             depth += 1 if event == "start" else -1
             if not depth:
                 found: Element = element
-                _check(found, read, read, limits, None)
+                _check(found, _Bounds.unknown(read, read, limits), limits, None)
                 return found
         chunk = file.read(16 * KIB)
         read += len(chunk)
@@ -179,19 +184,27 @@ def _end_of_name(tags: frozenset[str]) -> re.Pattern[bytes]:
     return re.compile(rf"(?:{names})(?=[\s/>])".encode())
 
 
-def _starts(data: bytes, end: int, name: re.Pattern[bytes]) -> Iterator[int]:
+def _written(element: Element) -> bytes:
+    """The name of an element as it stands in the document."""
+    name = str(element.tag).rpartition("}")[2]
+    return f"{element.prefix}:{name}".encode() if element.prefix else name.encode()
+
+
+def _starts(data: bytes, begin: int, end: int, name: re.Pattern[bytes]) -> Iterator[int]:
     """Where one of the names stands right after ``<`` or ``<prefix:``."""
-    for match in name.finditer(data, 0, end):  # the name first: far quicker than trying every <
-        start = data.rfind(b"<", max(0, match.start() - 252), match.start())
+    for match in name.finditer(data, begin, end):  # the name first: far quicker than trying every <
+        start = data.rfind(b"<", max(begin, match.start() - 252), match.start())
         if start >= 0 and _PREFIX.fullmatch(data, start + 1, match.start()):
             yield start
 
 
-def _pieces(chunks: Iterator[bytes], name: re.Pattern[bytes], limits: Limits) -> Iterator[Piece]:
-    """The document cut before everything that looks like the start of an element of ours.
+def _pieces(
+    chunks: Iterator[bytes], name: re.Pattern[bytes], limits: Limits, inside: Callable[[], bytes]
+) -> Iterator[Piece]:
+    """The document cut around everything that looks like the start tag of an element of ours, and behind its end tag.
 
-    What merely looks so (in a comment or CDATA) makes no start event, so a start event belongs to the cut
-    before it.
+    What merely looks so (in a comment or CDATA) makes no start event, so a start event belongs to the cut before it.
+    `inside` tells which element is open: in it nothing but its end is looked for, which is most of the speed.
     """
     held = b""
     line, offset = 1, 0
@@ -203,13 +216,30 @@ def _pieces(chunks: Iterator[bytes], name: re.Pattern[bytes], limits: Limits) ->
         held = data[whole:]
         if len(held) > limits.text:
             raise HostileXml(f"One tag, comment or CDATA section is larger than {limits.text:,} bytes.", line)
-        starts = set(_starts(data, whole, name))
-        for begin, end in pairwise(sorted({0, whole} | starts)):
+        begin = 0
+        while begin < whole:
+            end, is_start = _next_cut(data, begin, whole, name, inside())
             piece = data[begin:end]
-            yield piece, line, offset, begin in starts
+            yield piece, line, offset, is_start
             line += piece.count(b"\n")
             offset += len(piece)
+            begin = end
     yield held, line, offset, False
+
+
+def _next_cut(
+    data: bytes, begin: int, whole: int, name: re.Pattern[bytes], inside: bytes
+) -> tuple[int, bool]:
+    """Where the piece that begins here ends, and whether it begins like an element of ours."""
+    if inside:
+        return _behind_tag(data, data.find(b"</" + inside, begin, whole), whole), False
+    start = next(_starts(data, begin, whole, name), whole)
+    return (start, False) if start > begin else (_behind_tag(data, start, whole), True)
+
+
+def _behind_tag(data: bytes, at: int, whole: int) -> int:
+    closing = data.find(b">", at, whole) if at >= 0 else -1
+    return closing + 1 if closing >= 0 else whole
 
 
 def _whole_tags(data: bytes) -> int:
@@ -254,23 +284,80 @@ def _question(path: str, **namespaces: str) -> etree.XPath:
 
 
 _checks = lru_cache(maxsize=16)(_Checks)
+_SHORT = 512  # bytes whose tags are counted without a look at their order
 
 
-def _check(element: Element, size: int, signs: int, limits: Limits, line: int | None) -> None:
-    """Raise HostileXml if an element's inside goes beyond the limits.
+class _Bounds:
+    """What the bytes of one element tell of its inside: upper bounds, which spare most elements most questions."""
 
-    `size` and `signs` (its bytes, its equals signs) are upper bounds that spare most elements most questions.
-    """
+    def __init__(self, limits: Limits) -> None:
+        self.size = self.signs = self.depth = 0
+        self.may_include = self.has_long_value = False
+        self._long_value = _long_value(limits.attribute)
+        self._open = 0
+        self._is_loose = False
+
+    @classmethod
+    def unknown(cls, size: int, signs: int, limits: Limits) -> "_Bounds":
+        """Of an element of which no more is known than its bytes, and its equals signs."""
+        bounds = cls(limits)
+        bounds.size = bounds.depth = size
+        bounds.signs = signs
+        bounds.may_include, bounds.has_long_value = True, size > limits.attribute
+        return bounds
+
+    def begin(self) -> None:
+        """An element may begin with what is taken next."""
+        self.size = self.signs = self.depth = self._open = 0
+        self.has_long_value = self._is_loose = False
+
+    def take(self, piece: bytes) -> int:
+        """More bytes, whole tags all of them; how many tags."""
+        self.size += len(piece)
+        signs = piece.count(b"=")
+        self.signs += signs
+        self.has_long_value = self.has_long_value or bool(signs and self._long_value.search(piece))
+        # An address that is declared far above may be meant, and letters may be written as references.
+        self.may_include = self.may_include or b"XInclude" in piece or b"&#" in piece
+        # In comments and the like anything may look like a tag, so none is believed to close an element.
+        self._is_loose = self._is_loose or b"<!" in piece or b"<?" in piece
+        tags, highest, net = _levels(piece, self._is_loose)
+        self.depth = max(self.depth, self._open + highest)
+        self._open += net
+        return tags
+
+
+@lru_cache(maxsize=16)
+def _long_value(most: int) -> re.Pattern[bytes]:
+    return re.compile(rb"=\s*+(?:\"[^\"]{%d}|'[^']{%d})" % (most + 1, most + 1))
+
+
+def _levels(piece: bytes, is_loose: bool) -> tuple[int, int, int]:
+    """The tags of a piece, and the open elements at most and at its end over those open before; no fewer than true."""
+    if is_loose or len(piece) < _SHORT:
+        tags = piece.count(b"<")
+        return tags, tags, tags if is_loose else tags - 2 * piece.count(b"</")
+    cells = np.frombuffer(piece, np.uint8)
+    at = np.flatnonzero(cells == ord("<"))
+    if not len(at):
+        return 0, 0, 0
+    is_end = cells[np.minimum(at + 1, len(cells) - 1)] == ord("/")
+    levels = np.cumsum(1 - 2 * is_end.view(np.int8), dtype=np.int32)
+    return len(at), max(0, int(levels.max())), int(levels[-1])
+
+
+def _check(element: Element, bounds: _Bounds, limits: Limits, line: int | None) -> None:
+    """Raise HostileXml if an element's inside goes beyond the limits."""
     checks = _checks(limits)
-    if checks.includes(element):
+    if bounds.may_include and checks.includes(element):
         raise HostileXml("XInclude is not taken; send the document whole.", line)
-    if checks.is_deep(element):
+    if bounds.depth > limits.depth and checks.is_deep(element):
         raise HostileXml(f"Elements stand more than {limits.depth} deep.", line)
-    if signs > limits.attributes and checks.has_many_attributes(element):
+    if bounds.signs > limits.attributes and checks.has_many_attributes(element):
         raise HostileXml(f"An element has more than {limits.attributes} attributes.", line)
-    if signs and size > limits.attribute and checks.has_long_attribute(element):
+    if bounds.has_long_value and checks.has_long_attribute(element):
         raise HostileXml(f"An attribute is longer than {limits.attribute:,} characters.", line)
-    if size > limits.text and checks.has_long_text(element):
+    if bounds.size > limits.text and checks.has_long_text(element):
         raise HostileXml(f"A text is longer than {limits.text:,} characters.", line)
 
 
@@ -299,6 +386,9 @@ _BROKEN = {
     77: "The document ends in the middle; fetch it again.",
     81: "Here the bytes are not of the encoding the document says; send UTF-8.",
 }
+_ENDS = 77
+_CUT_OFF = frozenset({35, 39, 40, 41, 45, 47, 62, 63, 65, 68, 73, 74, 75, 77, 202})
+"""What is missed at the end of a document that broke off: the rest of a name, a value, a tag, a comment."""
 _PLACE = re.compile(r",? line \d+, column \d+\s*$")
 
 
@@ -315,7 +405,7 @@ def _close(parser: etree.XMLParser) -> Any:
     try:
         return parser.close()
     except etree.XMLSyntaxError as error:
-        raise _translated(parser, error) from None
+        raise _translated(parser, error, is_over=True) from None
 
 
 def _errors(parser: etree.XMLParser) -> list[Any]:
@@ -323,10 +413,14 @@ def _errors(parser: etree.XMLParser) -> list[Any]:
     return [one for one in cast(Any, parser).feed_error_log if one.level >= etree.ErrorLevels.ERROR]
 
 
-def _translated(parser: etree.XMLParser, error: etree.XMLSyntaxError | None = None) -> DocumentError:
+def _translated(
+    parser: etree.XMLParser, error: etree.XMLSyntaxError | None = None, *, is_over: bool = False
+) -> DocumentError:
     log = _errors(parser)
     code, line, told = (log[0].type, log[0].line, log[0].message) if log else (0, 0, str(error))
     if code in _TOO_MUCH:
         return HostileXml(_TOO_MUCH[code], line or None)
+    if is_over and code in _CUT_OFF:
+        code = _ENDS
     words = _BROKEN.get(code, f"This is not well-formed XML ({_PLACE.sub('', told.strip())[:200]}).")
     return UnreadableXml(words, line or None)

@@ -48,7 +48,7 @@ class Segment(NamedTuple):
     @classmethod
     def of(cls, plain: bytes, by: Deflate = BEST) -> "Segment":
         """A segment of rendered bytes."""
-        return cls(by.compress(plain), len(plain), by.crc32(plain, 0), crc.operator(len(plain)))
+        return cls(by.compress(plain), len(plain), by.crc32(plain, 0), crc.operator(len(plain), by.crc32))
 
 
 Piece: TypeAlias = bytes | Segment

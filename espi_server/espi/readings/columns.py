@@ -32,6 +32,8 @@ RANGES: Final[dict[str, tuple[int, int]]] = {
     "tier": (-(2**15), 2**15 - 1),
     "cpp": (-(2**15), 2**15 - 1),
 }
+# An interval's duration is a UInt32: about 136 years are as far as it can say.
+LONGEST: Final = RANGES["duration"][1]
 NAMES: Final = tuple(RANGES)
 OPTIONAL: Final = NAMES[2:]
 
@@ -96,7 +98,7 @@ class Readings:
             if cells is not None
         }
         rows = _latest_rows(columns["start"], notes)
-        kept = set(rows.tolist()) if extra else ()
+        kept = set(np.arange(len(start))[rows].tolist()) if extra else ()
         by_start = {int(columns["start"][row]): rare for row, rare in (extra or {}).items() if row in kept}
         return _bare({name: cells[rows] for name, cells in columns.items()}, by_start)
 
@@ -142,8 +144,7 @@ class Readings:
         if not len(self):
             return 0, 0
         start = int(self.start[0])
-        # An interval's duration is a UInt32: about 136 years are as far as it can say.
-        return start, min(int(self.end.max()) - start, RANGES["duration"][1])
+        return start, min(int(self.end.max()) - start, LONGEST)
 
     def clip(self, start: int | None = None, end: int | None = None) -> "Readings":
         """The readings that lie wholly inside [start, end); None leaves that side open."""
@@ -182,7 +183,8 @@ def joined(parts: Sequence[Readings], notes: list[str] | None = None) -> Reading
     for part in parts:
         given = set(part.start.tolist()) if extra else ()
         extra = {start: rare for start, rare in extra.items() if start not in given} | dict(part.extra)
-    columns = {name: np.concatenate([part.cells(name) for part in parts]) for name in NAMES}
+    there = {name for part in parts for name, _ in part.columns()}
+    columns = {name: np.concatenate([part.cells(name) for part in parts]) for name in NAMES if name in there}
     rows = _latest_rows(columns["start"], notes)
     return _bare({name: cells[rows] for name, cells in columns.items()}, extra)
 
@@ -237,10 +239,10 @@ def _refusal(name: str, given: Given) -> ReadingsError:
     return ReadingsError(f"{name} must be one row of whole numbers, each {accepted}.")
 
 
-def _latest_rows(start: Column, notes: list[str] | None) -> Column:
-    """Row numbers in order of start; of rows that share one, the last given."""
+def _latest_rows(start: Column, notes: list[str] | None) -> Column | slice:
+    """Which rows in order of start; of rows that share one, the last given."""
     if (start[1:] > start[:-1]).all():
-        return np.arange(len(start))
+        return slice(None)
     order = np.argsort(start, kind="stable")
     ordered = start[order]
     last = np.append(ordered[1:] != ordered[:-1], True)

@@ -1,12 +1,13 @@
 """Where local days, months and years begin, and the cuts of readings along them."""
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta, tzinfo
 from functools import lru_cache
 from typing import Literal, TypeAlias
 
 import numpy as np
 
-from espi_server.espi.readings.columns import Column, Readings
+from espi_server.espi.readings.columns import LONGEST, Column, Readings
 
 By: TypeAlias = Literal["day", "month", "year"]
 Cut: TypeAlias = tuple[int, slice]
@@ -33,13 +34,24 @@ def cut(readings: Readings, zone: tzinfo, by: By) -> list[Cut]:
     ]
 
 
+def intervals(readings: Readings, cuts: Sequence[Cut]) -> list[tuple[int, int]]:
+    """Start and duration of each cut's readings, as `Readings.interval` says them; the cuts follow each other."""
+    if not cuts:
+        return []
+    firsts = np.array([rows.start for _, rows in cuts])
+    start = readings.start[firsts]
+    duration = np.maximum.reduceat(readings.end[: cuts[-1][1].stop], firsts) - start
+    return list(zip(start.tolist(), np.minimum(duration, LONGEST).tolist(), strict=True))
+
+
 def starts_around(instants: Column, zone: tzinfo, by: By) -> Column:
     """Starts of the local days, months or years (epoch seconds, ascending) in which the instants lie.
 
     The start before each instant is there and the one after it; years without an instant may be left out.
     """
-    years = np.unique(instants.astype("M8[s]").astype("M8[Y]").astype(np.int64)) + 1970
-    wanted = np.unique(np.concatenate([years - 1, years, years + 1])).tolist()
+    years = instants.astype("M8[s]").astype("M8[Y]").astype(np.int64) + 1970
+    there = years[np.append(True, years[1:] != years[:-1])].tolist()
+    wanted = sorted({year + near for year in there for near in (-1, 0, 1)})
     return np.concatenate([_starts(zone, year, by) for year in wanted])
 
 

@@ -27,10 +27,11 @@ def merge(old: Readings, new: Readings) -> Merged:
     (four quarter-hours re-delivered as an hour must not count twice). Any other overlap is kept and counted.
     Equal content is no change.
     """
+    if not len(old):
+        none = np.zeros(len(new), np.bool_)
+        return Merged(new, ~none, none, none, old, _overlaps(new))
     at = np.searchsorted(old.start, new.start)
-    met = (
-        np.zeros(len(new), np.bool_) if not len(old) else old.start[np.minimum(at, len(old) - 1)] == new.start
-    )
+    met = old.start[np.minimum(at, len(old) - 1)] == new.start
     unchanged = met & _same(old, new, np.where(met, at, 0))
     changed = met & ~unchanged
     gone = _covered(old, new)
@@ -41,10 +42,8 @@ def merge(old: Readings, new: Readings) -> Merged:
 
 
 def _same(old: Readings, new: Readings, at: Column) -> Mask:
-    """Where the old row `at` says the same as the new one; true for anything if nothing is old."""
+    """Where the old row `at` says the same as the new one."""
     same = np.ones(len(new), np.bool_)
-    if not len(old):
-        return same
     for name in NAMES:
         same &= old.cells(name)[at] == new.cells(name)
     for start in old.extra.keys() | new.extra.keys():

@@ -4,7 +4,7 @@ from typing import Final
 
 import numpy as np
 
-from espi_server.espi.readings.columns import EXTENSIONS, MISSING, QUALITIES, Mask, Rare, Readings
+from espi_server.espi.readings.columns import EXTENSIONS, MISSING, QUALITIES, Column, Mask, Rare, Readings
 
 # In the order of the schema; the names are those of the columns.
 _PIECES: Final = {
@@ -24,12 +24,24 @@ def render(readings: Readings) -> bytes:
     return Renderer(readings).xml(slice(0, len(readings)))
 
 
+def _is_one(cells: Column) -> bool:
+    """Whether several readings have the same number."""
+    return len(cells) > 1 and bool(cells[0] != MISSING and (cells == cells[0]).all())
+
+
 class Renderer:
     """Renders any rows of the same readings; what they share is prepared once."""
 
     def __init__(self, readings: Readings) -> None:
-        self._names = [name for name in _PIECES if getattr(readings, name) is not None]
-        self._cells = np.stack([readings.cells(name) for name in self._names], axis=1)
+        there = {name: readings.cells(name) for name in _PIECES if getattr(readings, name) is not None}
+        # What all readings share stands in the template; of qualities one reading may have several.
+        self._shared = {
+            name: _PIECES[name] % cells[0]
+            for name, cells in there.items()
+            if _is_one(cells) and (name != "quality" or not readings.extra)
+        }
+        self._names = [name for name in there if name not in self._shared]
+        self._cells = np.stack([there[name] for name in self._names], axis=1)
         self._present = self._cells != MISSING
         self._rare = {
             int(np.searchsorted(readings.start, start)): rare for start, rare in readings.extra.items()
@@ -63,7 +75,8 @@ class Renderer:
 
     def _record(self, present: Mask, rare: Rare | None = None) -> str:
         """The template of a reading with these cells, and what is rare about it spelled out."""
-        pieces = {name: _PIECES[name] for name, here in zip(self._names, present, strict=True) if here}
+        here = {name: _PIECES[name] for name, is_here in zip(self._names, present, strict=True) if is_here}
+        pieces = here | self._shared
         before = ""
         if rare:
             before = "".join(rare.get(EXTENSIONS, ())).replace("%", "%%")
