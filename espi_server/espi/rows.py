@@ -10,14 +10,14 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from enum import Enum
 from functools import cache
 from typing import Any, ClassVar, Protocol
 
 from espi_server.espi import paths
-from espi_server.espi.atom import Entry, moment
+from espi_server.espi.atom import Entry
 from espi_server.espi.codes import (
     CommodityKind,
     Currency,
@@ -110,10 +110,7 @@ def _words(members: type[Enum]) -> Mapping[Any, str]:
 
 def utc(seconds: int) -> str:
     """A time in UTC; the number as it is where no calendar reaches it."""
-    try:
-        return moment(seconds)
-    except (ValueError, OverflowError, OSError):
-        return str(seconds)
+    return local(seconds, UTC).replace("+00:00", "Z")
 
 
 def local(seconds: int, zone: tzinfo) -> str:

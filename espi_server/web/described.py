@@ -71,6 +71,8 @@ class Operation:
     body: Mapping[str, Schema] = field(default_factory=dict)
     problems: tuple[int, ...] = ()
     name: str = ""  # the operation's own; the endpoint's where not given
+    more: str = ""  # the address of more words
+    has_pages: bool = False  # whoever does not ask for JSON or XML gets its problems as pages
 
 
 def describes(

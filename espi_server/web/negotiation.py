@@ -41,6 +41,7 @@ _NO_TABLE = (
 )
 
 
+@lru_cache(maxsize=256)
 def offered(pattern: Pattern) -> frozenset[Representation]:
     """What a path can be read as: a table where it leads to readings or to bills."""
     return _ALL if pattern.kind in _WITH_READINGS | _WITH_BILLS else _PLAIN

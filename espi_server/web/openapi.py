@@ -1,7 +1,7 @@
 """`/openapi.json`: what this server offers, in OpenAPI 3.1, made from the routes and the words beside them.
 
-The resources of the standard follow from `espi.paths`, all other routes from what stands above their views
-(`described`). Pages for people are left out. A test says which route nobody has described.
+The resources of the standard follow from `espi.paths` (see `resource_words`), all other routes from what stands
+above their views (`described`). Pages for people are left out. A test says which route nobody has described.
 """
 
 from __future__ import annotations
@@ -9,16 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any
 
 from flask import Blueprint, Flask, Response, current_app, json
 from werkzeug.routing import Rule
 
 from espi_server import __version__
-from espi_server.espi.paths import BY_NAME, LETTERS, Pattern
+from espi_server.espi.paths import BY_NAME, LETTERS
 from espi_server.web.described import OBJECT, TEXT, Answer, Operation, Parameter, Schema, described, describes
 from espi_server.web.house import house
+from espi_server.web.resource_words import SCHEMAS, resource
 
 MEDIA_TYPE = "application/json"
 RESOURCES = "espi"
@@ -39,6 +39,8 @@ TOKENS: Mapping[str, str] = {
 }
 
 blueprint = Blueprint("openapi", __name__)
+
+_EXTENSION = "espi_server.openapi"  # the document, once somebody asked
 
 _PLACE = re.compile(r"<(?:[^:<>]+:)?(\w+)>")
 _CODE: Schema = {"type": "string", "pattern": "^[a-z][a-z0-9]{1,15}$"}
@@ -78,8 +80,10 @@ PROBLEM: Schema = {
 )
 def openapi() -> Response:
     """The description of this installation."""
-    document = json.dumps(described_by(current_app, house().settings.base_url))
-    return Response(document, content_type=MEDIA_TYPE, headers={"Cache-Control": "public, max-age=3600"})
+    text = current_app.extensions.setdefault(_EXTENSION, [])
+    if not text:
+        text.append(json.dumps(described_by(current_app, house().settings.base_url)))
+    return Response(text[0], content_type=MEDIA_TYPE, headers={"Cache-Control": "public, max-age=3600"})
 
 
 def described_by(app: Flask, base_url: str) -> dict[str, Any]:
@@ -95,7 +99,7 @@ def described_by(app: Flask, base_url: str) -> dict[str, Any]:
         "tags": [{"name": tag} for tag in sorted({each["tags"][0] for each in _each(paths)})],
         "paths": dict(sorted(paths.items())),
         "components": {
-            "schemas": {"Problem": PROBLEM},
+            "schemas": {"Problem": PROBLEM, **SCHEMAS},
             "responses": {str(status): _problem(status) for status in sorted(_TITLES)},
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "description": _BEARER}},
         },
@@ -103,8 +107,10 @@ def described_by(app: Flask, base_url: str) -> dict[str, Any]:
 
 
 _ABOUT = (
-    "Green Button Connect My Data. The resources are ESPI's own: their answers are described by the schemas in "
-    "`schemas/` of the project. `Resource` is understood for `resource`, and a trailing slash is forgiven."
+    "Green Button Connect My Data. The resources are ESPI's own: Atom by default, its XML described by the XML Schemas "
+    "at `/tools/schemas`. JSON is a mapping of the same that loses nothing; its schemas are the components of this "
+    "document. `Resource` is understood for `resource`, ElectricPowerUsageSummary for UsageSummary, and a trailing "
+    "slash is forgiven."
 )
 _BEARER = "Each operation names the kinds of token that open it."
 
@@ -149,6 +155,7 @@ def _operation(rule: Rule, method: str, operation: Operation) -> dict[str, Any]:
     operation = operation if operation.name else replace(operation, name=rule.endpoint.replace(".", "_"))
     statuses = [*operation.problems, *(_WITH_A_TOKEN if operation.tokens else ())]
     said: dict[str, Any] = {
+        "externalDocs": {"url": operation.more} if operation.more else {},
         "operationId": operation.name if method == "GET" else f"{operation.name}_{method.lower()}",
         "tags": [operation.tag],
         "summary": operation.summary,
@@ -156,7 +163,7 @@ def _operation(rule: Rule, method: str, operation: Operation) -> dict[str, Any]:
         "parameters": [*_in_path(rule), *(_parameter(each) for each in operation.parameters)],
         "responses": {
             **{str(status): _answer(each) for status, each in operation.answers.items()},
-            **{str(status): {"$ref": f"#/components/responses/{status}"} for status in sorted({*statuses})},
+            **{str(status): _refusal(status, operation.has_pages) for status in sorted({*statuses})},
         },
     }
     if operation.body:
@@ -197,55 +204,17 @@ def _answer(answer: Answer) -> dict[str, Any]:
     return {name: value for name, value in said.items() if value}
 
 
-def _problem(status: int) -> dict[str, Any]:
-    headers = {"Retry-After": "Seconds to wait."} if status in _WAITING else {}
-    content = {
-        "application/problem+json": {"$ref": "#/components/schemas/Problem"},
-        "application/problem+xml": TEXT,
-    }
-    return _answer(Answer(_TITLES[status], content, headers))
-
-
-# --- the resources of the standard --------------------------------------------------------------------
-
-_TIMES = {"type": "string", "format": "date-time"}
-_COUNT = {"type": "integer", "minimum": 1}
-QUERY: tuple[Parameter, ...] = (
-    Parameter("published-min", "Entries published, and readings ending, after this.", _TIMES),
-    Parameter("published-max", "Entries published, and readings starting, before this.", _TIMES),
-    Parameter("updated-min", "Entries changed at or after this.", _TIMES),
-    Parameter("updated-max", "Entries changed at or before this.", _TIMES),
-    Parameter("max-results", "The greatest number of entries.", _COUNT),
-    Parameter("start-index", "The first entry wanted; 1 is the first of all.", _COUNT),
-    Parameter("depth", "A second greatest number of entries.", _COUNT),
-)
-_HEADERS = {
-    "ETag": "Differs wherever a byte of the answer could.",
-    "Last-Modified": "When anything in it last changed.",
-}
-
-
-@lru_cache(maxsize=256)
-def resource(pattern: Pattern) -> Operation:
-    """The GET of one of the standard's paths."""
-    shape = "A feed of" if pattern.is_collection or pattern.is_batch else "One"
-    blocks = ", ".join(f"FB_{number:02d}" for number in pattern.blocks)
-    return Operation(
-        f"{shape} {pattern.kind}",
-        "customer" if pattern.is_customer else "batch" if pattern.is_batch else "usage",
-        {
-            200: Answer("The data, as far as the token's grant allows.", _media(pattern), _HEADERS),
-            304: Answer("What you have is still right."),
-        },
-        description=f"Function block {blocks}." if blocks else "",
-        tokens=pattern.tokens,
-        parameters=QUERY,
-        problems=(400, 429, 503),
-        name=pattern.name,
+def _refusal(status: int, has_pages: bool) -> dict[str, Any]:
+    return (
+        _problem(status, {"text/html": TEXT}) if has_pages else {"$ref": f"#/components/responses/{status}"}
     )
 
 
-def _media(pattern: Pattern) -> Mapping[str, Schema]:
-    if pattern.kind == "ReadServiceStatus":
-        return {"application/xml": TEXT}
-    return {"application/atom+xml": TEXT}
+def _problem(status: int, more: Mapping[str, Schema] | None = None) -> dict[str, Any]:
+    headers = {"Retry-After": "Seconds to wait."} if status in _WAITING else {}
+    content: Mapping[str, Schema] = {
+        "application/problem+json": {"$ref": "#/components/schemas/Problem"},
+        "application/problem+xml": TEXT,
+        **(more or {}),
+    }
+    return _answer(Answer(_TITLES[status], content, headers))

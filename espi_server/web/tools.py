@@ -78,6 +78,7 @@ _FILE: Schema = {"type": "string", "format": "binary"}
         303: Answer("To the page of the verdict.", headers={"Location": "Where it stands for an hour."}),
     },
     problems=(400, 403, 413, 429),
+    has_pages=True,
 )
 def judge() -> Response:
     """A verdict on the file that was sent."""
@@ -106,6 +107,7 @@ def judge() -> Response:
     description="JSON where `Accept` asks for it, a page for people otherwise.",
     answers={200: Answer("The verdict.", {_JSON: _VERDICT, "text/html": TEXT})},
     problems=(404,),
+    has_pages=True,
 )
 def verdict(id: str) -> Response:
     """A judgement whose hour is not over."""
