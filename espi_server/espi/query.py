@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
 from typing import Protocol
@@ -60,7 +60,7 @@ class Query:
     max_results: int | None = None
     start_index: int = 1
     depth: int | None = None
-    format: str = field(default="", compare=False)
+    format: str = ""
     """How the answer is to be written, ours: no selection, but links to other pages must carry it."""
 
     @classmethod
@@ -106,8 +106,8 @@ class Query:
 
     @property
     def is_whole(self) -> bool:
-        """Is everything asked for?"""
-        return self == Query()
+        """Is everything asked for, in whatever form?"""
+        return self == Query() or (bool(self.format) and replace(self, format="") == Query())
 
     @property
     def ends_after(self) -> int | None:

@@ -203,3 +203,19 @@ def test_every_query_reads_back_from_its_print(query):
     pairs = dict(part.split("=") for part in str(query).split("&") if part)
 
     assert Query.parse(pairs) == query
+
+
+@pytest.mark.parametrize("name", ["xml", "atom", "json", "csv"])
+def test_a_format_is_no_selection_but_every_link_carries_it(name):
+    plain, formed = Query.parse({"max-results": ["3"]}), Query.parse({"max-results": ["3"], "format": [name]})
+
+    assert Query.parse({"format": [name]}).is_whole
+    assert not formed.is_whole
+    assert str(plain.page(4)) == "max-results=3&start-index=4"
+    assert str(formed.page(4)) == f"max-results=3&start-index=4&format={name}"
+
+
+@pytest.mark.parametrize("values", [["pdf"], [""], ["JSON"], ["json", "csv"]])
+def test_a_format_that_is_none_is_named(values):
+    with pytest.raises(BadParameter, match="format"):
+        Query.parse({"format": values})
