@@ -129,16 +129,26 @@ def add(
 @click.option("--published-min", help="From when on, such as 2026-11-01T00:00:00Z.")
 @click.option("--published-max", help="Until when.")
 @click.option("--gzip", "compressed", is_flag=True, help="Compressed, as a client that accepts gzip gets it.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(exporting.FORMS),
+    default=exporting.FORMS[0],
+    show_default=True,
+    help="The feed as Atom or JSON, or its readings as a table.",
+)
 @click.argument("file", type=click.Path(dir_okay=False))
 def export(
     code: str,
     subscription: uuid.UUID,
     published_min: str | None,
     published_max: str | None,
-    compressed: bool,
+    form: str,
     file: str,
+    *,
+    compressed: bool,
 ) -> None:
-    """Write a subscription's feed to FILE: the same bytes its company gets.
+    """Write a subscription's feed to FILE: the same data its company gets.
 
     \b
     Example:  espi-server export --utility north --subscription 979e696d-… usage.xml
@@ -151,7 +161,7 @@ def export(
             asked = exporting.asking(
                 session, utilities.find(session, code), subscription, query, settings.base_url
             )
-        feed = Feed(database, asked)
+        feed = exporting.written_as(form, Feed(database, asked))
         size, parts = feed.body("gzip" if compressed else "identity")
         _write(Path(file), parts)
     tell(f"{file}: {feed.entries} entries, {size} bytes.")

@@ -1,4 +1,4 @@
-"""A subscription's feed as a file: the same bytes its company would get."""
+"""A subscription's feed as a file: what its company would get, in any of its forms."""
 
 from __future__ import annotations
 
@@ -15,11 +15,16 @@ from espi_server.access.models import Authorization
 from espi_server.accounts.models import Utility
 from espi_server.energy import identity
 from espi_server.energy.asking import Asking
-from espi_server.errors import NotFound
+from espi_server.energy.feed import Feed
+from espi_server.energy.translated import Csv, Json, Translated
+from espi_server.errors import Forbidden, NotFound
 from espi_server.espi import paths
 from espi_server.espi.query import Query
 from espi_server.espi.rights import Rights
+from espi_server.espi.rows import ReadingRows
 from espi_server.espi.scope import Scope
+
+FORMS = ("xml", "json", "csv")
 
 
 def asking(
@@ -52,3 +57,16 @@ def asking(
         now=now,
         query=query,
     )
+
+
+def written_as(form: str, feed: Feed) -> Feed | Translated:
+    """The feed in one of `FORMS`; `Forbidden` for a table where the authorization opens no readings."""
+    if form == "xml":
+        return feed
+    if form == "json":
+        return Translated(feed, Json())
+    if not all(point.rights.sees("IntervalBlock") for point in feed.measured.points):
+        raise Forbidden(
+            "This authorization opens no readings, so there is no table of them. Take xml or json."
+        )
+    return Translated(feed, Csv(ReadingRows(feed.asking.zone)))
