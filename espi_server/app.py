@@ -11,7 +11,18 @@ from espi_server.access.disclosures import Disclosures
 from espi_server.access.guard import Guard
 from espi_server.db import Database
 from espi_server.settings import Settings
-from espi_server.web import answers, openapi, pages, requests, resources, status, tools, tools_pages, uploads
+from espi_server.web import (
+    answers,
+    deliveries,
+    openapi,
+    pages,
+    requests,
+    resources,
+    status,
+    tools,
+    tools_pages,
+    uploads,
+)
 from espi_server.web.house import EXTENSION, House
 from espi_server.web.limits import Allowance, Turnstile
 
@@ -34,6 +45,9 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
         guard=Guard(database),
         disclosures=Disclosures(database),
         turnstile=Turnstile(total=settings.feeds, each=settings.feeds_per_application),
+        deliveries=Turnstile(
+            total=settings.uploads, each=max(1, settings.uploads - 1), words=deliveries.BUSY
+        ),
         checks=Turnstile(total=settings.checks, each=max(1, settings.checks - 1), words=uploads.BUSY),
         checkers=Allowance(settings.checks_per_hour, uploads.ENOUGH),
     )
@@ -51,4 +65,4 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
 def _blueprints() -> list[Blueprint]:
     """Every way in, pages for people last."""
     plain = (status, openapi, tools, tools_pages, pages)
-    return [*(each.blueprint for each in plain), resources.blueprint()]
+    return [*(each.blueprint for each in plain), resources.blueprint(), deliveries.blueprint()]

@@ -12,7 +12,7 @@ from dataclasses import fields
 
 import click
 
-from espi_server import __version__, migrate
+from espi_server import __version__, migrate, work
 from espi_server.access.commands import authorize, export, token
 from espi_server.accounts.commands import utility
 from espi_server.demo.command import demo
@@ -22,7 +22,7 @@ from espi_server.espi.errors import EspiError
 from espi_server.rates.arriving import arrived
 from espi_server.rates.commands import rates
 from espi_server.settings import Settings, declared
-from espi_server.shell import options, tell
+from espi_server.shell import opened, options, tell
 from espi_server.tools.commands import schema, validate
 
 INTERRUPTED = 130
@@ -75,6 +75,23 @@ def serve(port: int, host: str) -> None:
     settings = Settings.load()
     arguments = ["gunicorn", "--bind", f"{host}:{port}", *options(settings), "espi_server.app:create_app()"]
     os.execvp(sys.executable, [sys.executable, "-m", *arguments])  # noqa: S606 - our own interpreter
+
+
+@main.command("work")
+@click.option("--once", is_flag=True, help="Do what is due now, and end.")
+def work_command(once: bool) -> None:
+    """Do what waits: larger deliveries, and whatever has to be repeated. Run as many as you like.
+
+    \b
+    Example:  espi-server work
+    """
+    settings = Settings.load()
+    with opened(settings) as database:
+        worker = work.worker(database, settings)
+        if once:
+            tell(f"{worker.sweep()} done or tried.")
+        else:
+            worker.until_told()
 
 
 @main.command("settings")

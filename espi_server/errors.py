@@ -76,6 +76,18 @@ class MethodNotAllowed(Problem):
     status = 405
 
 
+class UnsupportedMediaType(Problem):
+    """The body is of a kind that is not taken here."""
+
+    status = 415
+
+
+class LengthRequired(Problem):
+    """The body has no Content-Length and is not chunked, so nobody can say where it ends."""
+
+    status = 411
+
+
 class TooManyRequests(Problem):
     """Too many feeds are open at once. Wait a moment and ask again."""
 

@@ -86,6 +86,15 @@ class Settings:
         _number,
         "files one address may have judged there an hour; set `ESPI_PROXIES` if a proxy stands in front",
     )
+    upload_bytes: int = setting(
+        64 * 1024 * 1024,
+        _number,
+        "bytes of a delivery over HTTP, as sent and unpacked; larger ones are for the command",
+    )
+    upload_at_once: int = setting(
+        1024 * 1024, _number, "unpacked bytes up to which a delivery is taken in while its sender waits"
+    )
+    uploads: int = setting(4, _number, "deliveries one process receives at once; below `threads`")
     log_level: str = setting("INFO", _text, "`DEBUG`, `INFO`, `WARNING` or `ERROR`")
 
     @classmethod
@@ -103,6 +112,11 @@ class Settings:
             )
         if not 0 < self.feeds_per_application <= self.feeds:
             raise BadSetting("ESPI_FEEDS_PER_APPLICATION must be between 1 and ESPI_FEEDS.")
+        if self.upload_bytes < 1 or self.upload_at_once < 0 or not 0 < self.uploads < self.threads:
+            raise BadSetting(
+                "ESPI_UPLOAD_BYTES must be at least 1, ESPI_UPLOAD_AT_ONCE at least 0 and ESPI_UPLOADS between 1 and "
+                "ESPI_THREADS - 1."
+            )
         if min(self.check_bytes, self.check_seconds, self.checks, self.checks_per_hour) < 1:
             raise BadSetting(
                 "ESPI_CHECK_BYTES, ESPI_CHECK_SECONDS, ESPI_CHECKS and ESPI_CHECKS_PER_HOUR must be at least 1."

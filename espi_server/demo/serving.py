@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import errno
 import socket
+import threading
 from collections.abc import Callable
 from typing import Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 
+from espi_server import work
 from espi_server.app import create_app
+from espi_server.db import Database
 from espi_server.demo.portraits import every_portrait
 from espi_server.errors import Problem
 from espi_server.settings import Settings
@@ -50,7 +53,14 @@ class Server(BaseApplication):
         """gunicorn asks each worker for the application here."""
         app = create_app(self._settings)
         invite(app, every_portrait, self._command)
+        self._work()
         return app
+
+    def _work(self) -> None:
+        """A worker in a thread: one command is enough for a demo, and it ends as the server does."""
+        database = Database(self._settings.database_url)
+        worker = work.worker(database, self._settings)
+        threading.Thread(target=worker.run, name="worker", daemon=True).start()
 
     def _listening(self, server: Any) -> None:
         self._greet()

@@ -85,9 +85,13 @@ class CustomerUnit:
         for entry in self._spool.of_unit(self._unit):
             id = uuid.UUID(entry.id)
             up_id = uuid.UUID(entry.reference) if entry.reference else None
+            # What was read here comes under our ids; its source's own words stay.
+            stored = self._shelf.stored.get((entry.kind, id)) if entry.last == entry.id else None
+            source_self = stored.source_self if stored is not None else entry.source_self or None
             self._nodes[id] = Node(
-                entry.kind, id, up_id, dict(entry.content), entry.last, entry, entry.source_self or None,
-                entry.aside, entry.published, (self._spool.file_name(entry.file), entry.line),
+                entry.kind, id, up_id, dict(entry.content),
+                entry.last if stored is None else records.last_of(source_self), entry, source_self, entry.aside,
+                entry.published, (self._spool.file_name(entry.file), entry.line),
             )  # fmt: skip
         self._rows = [
             AgreementRow(self._house, self._id, cells, (self._spool.file_name(file), line))
@@ -186,6 +190,7 @@ class CustomerUnit:
         )  # fmt: skip
         outcome = self._shelf.put(item)
         setattr(self._report, outcome, getattr(self._report, outcome) + 1)
+        self._report.came(outcome, node.kind, node.id, self._place(node)[1])
 
     def _is_stored(self, id: uuid.UUID) -> bool:
         return id in self._stored_ids
@@ -260,6 +265,9 @@ class CustomerUnit:
         found = self._spool.at(records.canonical(href), Kind.UsagePoint, file)
         if found:
             return uuid.UUID(found[0].unit.partition(":")[2])
+        ours = self._lookup.ours(Kind.UsagePoint, last) if last else None
+        if ours:
+            return ours
         if last and self._house.profile == "self":
             id = identity.usage_point(self._house.namespace, last)
             self._source_ids[id] = last

@@ -23,12 +23,12 @@ from sqlalchemy.orm import Session
 
 from espi_server import clock
 from espi_server.accounts import utilities
-from espi_server.accounts.models import PROFILES, Utility
+from espi_server.accounts.models import PROFILES, Customer, Utility
 from espi_server.db import NIL, Database
 from espi_server.energy import identity, records, store
 from espi_server.energy.customer_units import CustomerUnit
 from espi_server.energy.house import House
-from espi_server.energy.joining import Join
+from espi_server.energy.joining import OURS, Join
 from espi_server.energy.layout import Layout, named
 from espi_server.energy.models import ImportRun, Kind, Resource, UsagePoint
 from espi_server.energy.records import checked
@@ -38,6 +38,7 @@ from espi_server.energy.spool import Spool
 from espi_server.energy.store import Item, Shelf
 from espi_server.energy.table_source import TableSource, is_table
 from espi_server.energy.usage_units import UsageUnit
+from espi_server.energy.within import Within
 from espi_server.energy.xml_source import SHARED, XmlSource
 from espi_server.errors import Usage
 from espi_server.espi import safe, usage
@@ -86,15 +87,16 @@ def import_files(
     progress: Callable[[Progress], None] | None = None,
     limits: safe.Limits | None = None,
     arrived: Arrived | None = None,
+    within: Within | None = None,
 ) -> Report:
     """Take files in; the report tells what came of it and what was wrong with it.
 
     `customer` names the customer whose data these are; `profile` which key names a usage point (default: the
     utility's); `local` lets tables give local times without an offset. `layouts` name how other custodians' tables
     are laid out (default: those that come with the server), and `usage_point` whose readings such a table holds
-    where it does not say. `limits` bounds what is read, as for an upload. `arrived` hears of every usage point that
-    changed. Raises UnknownUtility, UnknownProfile or BadLayout; everything about the files themselves is in the
-    report.
+    where it does not say. `limits` bounds what is read, as for an upload; `within` says what the files may touch.
+    `arrived` hears of every usage point that changed. Raises UnknownUtility, UnknownProfile or BadLayout; everything
+    about the files themselves is in the report.
     """
     files = [Path(path) for path in paths]
     with database.reading() as session:
@@ -102,8 +104,9 @@ def import_files(
     house = _house(utility, profile)
     tables = Tables(local, tuple(named(each) for each in layouts), usage_point)
     run = _Run(
-        database, house, customer=customer, tables=tables, limits=limits, progress=progress, arrived=arrived
-    )
+        database, house, customer=customer, tables=tables, limits=limits, progress=progress, arrived=arrived,
+        within=within,
+    )  # fmt: skip
     _begin(database, house, actor)
     report = run.take(files)
     _end(database, house, report)
@@ -152,7 +155,9 @@ class _Run:
         limits: safe.Limits | None,
         progress: Callable[[Progress], None] | None,
         arrived: Arrived | None,
+        within: Within | None,
     ) -> None:
+        self._within = within
         self._database = database
         self._house = house
         self._customer = customer
@@ -167,12 +172,17 @@ class _Run:
         with Spool() as spool:
             self._read(spool, files)
             spool.finish()
+            if self._within:
+                self._within.settle(spool)
+                self._within.refuse_kinds(spool, self._report)
             stored = _Stored(self._database, self._house)
             join = Join(
                 spool, stored, self._report, namespace=self._house.namespace, profile=self._house.profile,
                 customer=self._customer,
             )  # fmt: skip
             join.run()
+            if self._within:
+                self._within.refuse_units(spool, self._report, stored)
             self._store_shared(spool)
             self._store_units(spool, join, stored)
         return self._report
@@ -214,9 +224,11 @@ class _Run:
     def _store_shared(self, spool: Spool) -> None:
         """The utility-wide resources, before any usage point relates to them; in order of their ids."""
         items: dict[uuid.UUID, Item] = {}
+        lines: dict[uuid.UUID, int | None] = {}
         for entry in spool.of_kind(*UTILITY_WIDE):
             content, xml = checked(getattr(usage, entry.kind.name), entry.content)
             id = uuid.UUID(entry.id)
+            lines[id] = entry.line
             published = entry.published if entry.published is not None else self._house.started_at
             if id in items and entry.kind in SHARED:
                 published = min(published, items[id].published)
@@ -233,8 +245,9 @@ class _Run:
             return
         with self._database.writing() as session:
             shelf = Shelf(session, self._house.utility_id, ids=items)
-            outcomes = [shelf.put(items[id]) for id in sorted(items, key=str)]
-        for outcome in outcomes:
+            outcomes = [(shelf.put(items[id]), items[id]) for id in sorted(items, key=str)]
+        for outcome, item in outcomes:
+            self._report.came(outcome, item.kind, item.id, lines[item.id])
             setattr(self._report, outcome, getattr(self._report, outcome) + 1)
 
     def _store_units(self, spool: Spool, join: Join, stored: _Stored) -> None:
@@ -294,6 +307,7 @@ class _Stored:
         self._database = database
         self._house = house
         self._known: dict[uuid.UUID, bool] = {}
+        self._there: dict[tuple[Kind, uuid.UUID], tuple[uuid.UUID | None] | None] = {}
         self._by_last: dict[str, uuid.UUID] | None = None
         self._shared: dict[tuple[Kind, str], set[uuid.UUID]] | None = None
 
@@ -326,6 +340,35 @@ class _Stored:
                     self._shared.setdefault((each, records.canonical(self_)), set()).add(id)
         found = self._shared.get((kind, href), set())
         return next(iter(found)) if len(found) == 1 else None
+
+    def ours(self, kind: Kind, text: str) -> uuid.UUID | None:
+        """The stored resource of a kind whose own id this is; ids are spelled in one way only."""
+        if not OURS.fullmatch(text):
+            return None
+        id = uuid.UUID(text)
+        if kind == Kind.UsagePoint:
+            return id if self.has_usage_point(id) else None
+        return id if self._row(kind, id) else None
+
+    def owner(self, kind: Kind, text: str) -> uuid.UUID | None:
+        """The customer of the stored resource whose own id this is."""
+        row = self._row(kind, uuid.UUID(text)) if OURS.fullmatch(text) else None
+        return row[0] if row else None
+
+    def reference_of(self, customer: uuid.UUID) -> str:
+        """What the utility calls a customer."""
+        with self._database.reading() as session:
+            return session.scalars(select(Customer.reference).where(Customer.id == customer)).one()
+
+    def _row(self, kind: Kind, id: uuid.UUID) -> tuple[uuid.UUID | None] | None:
+        if (kind, id) not in self._there:
+            query = select(Resource.customer_id).where(
+                Resource.utility_id == self._house.utility_id, Resource.kind == int(kind), Resource.id == id
+            )
+            with self._database.reading() as session:
+                found = session.execute(query).first()
+            self._there[kind, id] = None if found is None else (found[0],)
+        return self._there[kind, id]
 
     def _selves(self, kind: Kind, where: Any) -> list[tuple[uuid.UUID, str]]:
         query = select(Resource.id, Resource.source_self).where(

@@ -11,6 +11,7 @@ the file has just one usage point. In a bulk file in any order, what stands befo
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Iterator
 from typing import Protocol
@@ -21,6 +22,8 @@ from espi_server.energy.records import LONGEST_KEY, Record, parsed
 from espi_server.energy.report import Report
 from espi_server.energy.spool import Series, Spool, Spooled, unit_of
 
+OURS = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
+"""An id as we make them."""
 BELOW_A_USAGE_POINT = (Kind.MeterReading, Kind.UsageSummary, Kind.ElectricPowerQualitySummary)
 PARENTS = {
     Kind.CustomerAccount: Kind.Customer,
@@ -49,6 +52,15 @@ class Stored(Protocol):
     def shared_at(self, kind: Kind, href: str) -> uuid.UUID | None:
         """The one utility-wide resource of a kind with this self link."""
 
+    def ours(self, kind: Kind, text: str) -> uuid.UUID | None:
+        """The stored resource whose own id this is."""
+
+    def owner(self, kind: Kind, text: str) -> uuid.UUID | None:
+        """The customer of the stored resource whose own id this is."""
+
+    def reference_of(self, customer: uuid.UUID) -> str:
+        """What the utility calls a customer."""
+
 
 class Join:
     """Gives every entry of a spool its unit, and the utility-wide resource it refers to."""
@@ -74,7 +86,11 @@ class Join:
 
     def run(self) -> None:
         """Join everything, top down."""
+        for entry in self._spool.of_kind(Kind.ProgramIdMappings):
+            if self._stored.ours(entry.kind, entry.last):
+                self._spool.assign(entry.seq, id=entry.last)
         for entry in self._spool.of_kind(Kind.UsagePoint):
+            self._own(entry)
             self._refer(entry, Kind.LocalTimeParameters)
         for entry in self._spool.of_kind(*BELOW_A_USAGE_POINT):
             self._below_usage_point(entry)
@@ -88,6 +104,12 @@ class Join:
                 self._below_customer(entry, PARENTS[kind])
 
     # Usage side
+
+    def _own(self, entry: Spooled) -> None:
+        """A usage point that a client read here, and sends under the id we gave it, is that one."""
+        ours = self._stored.ours(Kind.UsagePoint, entry.id)
+        if ours:
+            self._spool.assign(entry.seq, unit=unit_of("usage", ours))
 
     def _below_usage_point(self, entry: Spooled) -> None:
         if not entry.unit:
@@ -137,8 +159,9 @@ class Join:
 
     def _stored_usage_point(self, named: str) -> uuid.UUID | None:
         """The usage point of these files or of the store that a path's last part names."""
-        if self._profile != "self":
-            return self._stored.usage_point_at(named)
+        ours = self._stored.ours(Kind.UsagePoint, named)
+        if ours or self._profile != "self":
+            return ours or self._stored.usage_point_at(named)
         id = identity.usage_point(self._namespace, named)
         here = self._spool.has_unit(unit_of("usage", id), Kind.UsagePoint)
         return id if here or self._stored.has_usage_point(id) else None
@@ -163,7 +186,7 @@ class Join:
                 found = self._spool.at(href, kind, entry.file)
                 if found:
                     return self._of_several(entry, href, kind, found)
-                stored = self._stored.shared_at(kind, href)
+                stored = self._stored.ours(kind, path.last) or self._stored.shared_at(kind, href)
                 if stored:
                     return str(stored)
                 known = ""
@@ -210,12 +233,12 @@ class Join:
     # Customer side
 
     def _root(self, entry: Spooled) -> None:
-        reference = self._customer or entry.named("Customer") or entry.last
+        reference = self._customer or self._called(entry.named("Customer") or entry.last)
         if not reference or len(reference) > LONGEST_KEY:
             self._fail(entry, "It says nowhere whose it is. Name the customer with --customer")
             return
         unit, root = self._customer_unit(reference)
-        id = identity.below(self._namespace, Kind.Customer.name, root, entry.last or reference)
+        id = self._id_below(Kind.Customer, root, entry.last or reference, root)
         self._spool.assign(entry.seq, unit=unit, id=str(id))
 
     def _customer_unit(self, reference: str) -> tuple[str, uuid.UUID]:
@@ -229,14 +252,14 @@ class Join:
             self._fail(entry, f"Its {parent_kind.name} ({entry.up or 'no link'}) is unknown. {_ADVICE}")
             return
         unit, parent = found
-        id = identity.below(self._namespace, entry.kind.name, parent, entry.last)
+        id = self._id_below(entry.kind, parent, entry.last, uuid.UUID(unit.partition(":")[2]))
         self._spool.assign(entry.seq, unit=unit, id=str(id), reference=str(parent))
 
     def _customer_parent(self, entry: Spooled, kind: Kind) -> tuple[str, uuid.UUID] | None:
         parent = self._spool.relating_to((entry.up, entry.self), kind, entry.file)
         chain = list(self.chain(entry, kind))
         if parent is None and chain:
-            return self._customer_unit(self._customer or chain[0][1])[0], chain[-1][2]
+            return self._customer_unit(self._customer or self._called(chain[0][1]))[0], chain[-1][2]
         if parent is None and not entry.named(kind.name):
             parent = self._spool.before(entry.seq, kind, entry.file)
             if parent:
@@ -251,10 +274,22 @@ class Join:
         names = [entry.named(each.name) for each in kinds]
         if not all(names):
             return
-        parent = identity.made(self._namespace, "RetailCustomer", self._customer or names[0])
+        root = identity.made(self._namespace, "RetailCustomer", self._customer or self._called(names[0]))
+        parent = root
         for each, name in zip(kinds, names, strict=True):
-            parent = identity.below(self._namespace, each.name, parent, name)
+            parent = self._id_below(each, parent, name, root)
             yield each, name, parent
+
+    def _called(self, named: str) -> str:
+        """The utility's reference of a customer, also where a path names our own id of its Customer."""
+        owner = self._stored.owner(Kind.Customer, named)
+        return self._stored.reference_of(owner) if owner else named
+
+    def _id_below(self, kind: Kind, parent: uuid.UUID, last: str, root: uuid.UUID) -> uuid.UUID:
+        """The id of a customer's resource: the one it has here already, where a client sends what it read here."""
+        if self._stored.owner(kind, last) == root:
+            return uuid.UUID(last)
+        return identity.below(self._namespace, kind.name, parent, last)
 
     # Words
 

@@ -7,9 +7,13 @@ for its own entry only.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
+
+from espi_server.db import NIL
+from espi_server.energy.models import Kind
 
 SCHEMA_VERSION = 1
 _MOST_ERRORS = 10_000  # told with file and line; beyond that they are only counted
@@ -25,6 +29,17 @@ class Error(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.file}{'' if self.line is None else f':{self.line}'}: {self.message}"
+
+
+class Outcome(NamedTuple):
+    """What became of one resource, or of a meter reading's readings (`days`: how many local days of them)."""
+
+    line: int | None
+    kind: Kind
+    id: uuid.UUID
+    usage_point_id: uuid.UUID
+    outcome: str
+    days: int | None = None
 
 
 @dataclass
@@ -90,6 +105,7 @@ class Report:
     supplies: Remarks = field(default_factory=Remarks)
     refusals: Remarks = field(default_factory=Remarks)
     unknowns: Remarks = field(default_factory=Remarks)
+    outcomes: list[Outcome] = field(default_factory=list)
 
     @property
     def repaired(self) -> int:
@@ -119,6 +135,20 @@ class Report:
         if len(self.errors) < _MOST_ERRORS:
             self.errors.append(Error(file, line, message))
 
+    def came(
+        self,
+        outcome: str,
+        kind: Kind,
+        id: uuid.UUID,
+        line: int | None,
+        *,
+        usage_point_id: uuid.UUID = NIL,
+        days: int | None = None,
+    ) -> None:
+        """What became of a resource, told by name up to a number nobody reads."""
+        if len(self.outcomes) < _MOST_ERRORS:
+            self.outcomes.append(Outcome(line, kind, id, usage_point_id, outcome, days))
+
     def repair(self, file: str, line: int | None, message: str) -> None:
         """Something was wrong and could be put right."""
         self.repairs.add(file, line, message)
@@ -141,6 +171,7 @@ class Report:
             setattr(self, name, getattr(self, name) + getattr(unit, name))
         self.failed += unit.failed
         self.errors += unit.errors[: max(0, _MOST_ERRORS - len(self.errors))]
+        self.outcomes += unit.outcomes[: max(0, _MOST_ERRORS - len(self.outcomes))]
         for sort in ("repairs", "supplies", "refusals", "unknowns"):
             getattr(self, sort).absorb(getattr(unit, sort))
 

@@ -289,6 +289,33 @@ class Spool:
         """Whose blocks these are: the usage point, and the MeterReading entry where there is one."""
         self._db.execute("UPDATE series SET unit = ?, entry = ? WHERE id = ?", (unit, entry, id))
 
+    def place(self, up: str) -> None:
+        """Let everything without any link stand below this path."""
+        for table in ("entry", "series"):
+            self._db.execute(f"UPDATE {table} SET up = ? WHERE up = '' AND self = ''", (up,))
+
+    def drop(self, kind: Kind) -> list[Spooled]:
+        """Let go of all entries of a kind; those that were there."""
+        gone = list(self.of_kind(kind))
+        self._db.execute("DELETE FROM link WHERE kind = ?", (int(kind),))
+        self._db.execute("DELETE FROM entry WHERE kind = ?", (int(kind),))
+        return gone
+
+    def drop_series(self, unit: str | None = None) -> list[Chunk]:
+        """Let go of all blocks, or of those of a unit; those that were there, without their readings."""
+        where, values = ("", ()) if unit is None else (" WHERE unit = ?", (unit,))
+        those = f"series IN (SELECT id FROM series{where})"
+        query = f"SELECT series, line FROM block WHERE {those} ORDER BY seq"
+        gone = [Chunk(row[0], row[1], None, None, None) for row in self._db.execute(query, values)]
+        self._db.execute(f"DELETE FROM block WHERE {those}", values)
+        self._db.execute(f"DELETE FROM series{where}", values)
+        return gone
+
+    def drop_unit(self, unit: str) -> None:
+        """Let go of the entries of a unit."""
+        for table in ("entry", "row"):
+            self._db.execute(f"DELETE FROM {table} WHERE unit = ?", (unit,))
+
     # Pass two
 
     def units(self) -> list[str]:

@@ -70,8 +70,14 @@ class TableSource:
                 layout = self._layout_of(document)
                 encoding = layout.encoding if layout else "utf-8-sig"
                 with io.TextIOWrapper(document, encoding, newline="") as text:
-                    rows = self._foreign_rows if layout else self._rows
-                    rows(text, file, name, report, lambda: progress(document.tell()), layout)
+
+                    def behind() -> None:
+                        progress(document.tell())
+
+                    if layout:
+                        self._foreign_rows(text, file, name, report, behind, layout)
+                    else:
+                        self._rows(text, file, name, report, behind)
         except (csv.Error, UnicodeDecodeError) as error:
             self._spool.forget(file)
             raise BadTable(f"The table cannot be read: {error}.") from None
@@ -113,9 +119,7 @@ class TableSource:
 
     # Our tables
 
-    def _rows(
-        self, text: TextIO, file: int, name: str, report: Report, progress: Callable[[], None], _: None
-    ) -> None:
+    def _rows(self, text: TextIO, file: int, name: str, report: Report, progress: Callable[[], None]) -> None:
         rows = csv.reader(text, strict=True)
         header = [_plain(cell) for cell in next(rows, [])]
         table, columns = self._table(header, file, name, report)

@@ -64,6 +64,7 @@ class UsageUnit:
         self._entries = spool.of_unit(unit)
         self._meter_readings: dict[str, _Series] = {}
         self._by_entry: dict[int, _Series] = {}
+        self._lines: dict[uuid.UUID, int | None] = {}
         self._reading_type = lru_cache(maxsize=64)(self._load_reading_type)
 
     def store(self) -> bool:
@@ -120,7 +121,7 @@ class UsageUnit:
 
     def _put_meter_reading(self, shelf: Shelf, entry: Spooled, holders: dict[uuid.UUID, str]) -> None:
         known = self._meter_readings.get(entry.self) if entry.self else None
-        stored = self._stored.get(entry.self) if entry.self else None
+        stored = (self._stored.get(entry.self) or self._ours(entry.last)) if entry.self else None
         reading_type = known.reading_type if known else self._reading_type_of(entry, stored)
         if known:
             id = known.id
@@ -132,7 +133,8 @@ class UsageUnit:
         self._by_entry[entry.seq] = _Series(id, reading_type, entry)
         self._meter_readings.setdefault(entry.self or str(id), self._by_entry[entry.seq])
         if known is None:
-            self._put(shelf, self._meter_reading(id, reading_type, content, xml, entry))
+            self._lines[id] = entry.line
+            self._put(shelf, self._meter_reading(id, reading_type, content, xml, entry, stored))
 
     def _meter_reading(
         self,
@@ -141,11 +143,14 @@ class UsageUnit:
         content: dict[str, Any],
         xml: bytes,
         entry: Spooled | None,
+        stored: Any | None = None,
     ) -> Item:
         return Item(
             Kind.MeterReading, id, content, xml, self._published(entry.published if entry else None),
             related=((Kind.IntervalBlock, None), (Kind.ReadingType, reading_type)), reference_id=reading_type,
-            source_self=entry.source_self if entry else None, aside=entry.aside if entry else None,
+            source_self=stored.source_self if stored is not None and entry and entry.last == str(id)
+            else entry.source_self if entry else None,
+            aside=entry.aside if entry else None,
         )  # fmt: skip
 
     def _reading_type_of(self, entry: Spooled, stored: Any | None) -> uuid.UUID:
@@ -195,8 +200,12 @@ class UsageUnit:
             )
         return found
 
+    def _ours(self, id: str) -> Any | None:
+        """The stored meter reading of our own id: what a client sends that read it here."""
+        return next((row for row in self._stored.values() if str(row.id) == id), None)
+
     def _from_store(self, href: str) -> _Series | None:
-        row = self._stored.get(href)
+        row = self._stored.get(href) or self._ours(records.last_of(href))
         if row is None:
             same = [
                 row for self_, row in self._stored.items() if records.last_of(self_) == records.last_of(href)
@@ -242,6 +251,11 @@ class UsageUnit:
         self._report.created += outcome.created
         self._report.changed += outcome.changed
         self._report.unchanged += outcome.unchanged
+        for word in ("created", "changed", "unchanged"):
+            if days := getattr(outcome, word):
+                self._report.came(
+                    word, Kind.IntervalBlock, above.id, several[0].line, usage_point_id=self.id, days=days
+                )
         for words in outcome.notes:
             self._report.repair(files[several[0].id], several[0].line, f"IntervalBlock: {words}")
 
@@ -300,6 +314,7 @@ class UsageUnit:
         if id in summaries and summaries[id].content != content:
             self._say(entry, "another one before it has the same period; the later was taken")
         published = self._published(entry.published)
+        self._lines[id] = entry.line
         summaries[id] = Item(
             entry.kind, id, content, xml, min(published, summaries[id].published) if id in summaries else published,
             related=((Kind.UsagePoint, self.id),), starts_at=start, duration=duration,
@@ -344,12 +359,14 @@ class UsageUnit:
         parameters = self._local_time(entry, stored)
         kinds = (Kind.MeterReading, Kind.UsageSummary, Kind.ElectricPowerQualitySummary)
         related = [(kind, None) for kind in kinds if kind in shelf.kinds]
+        self._lines[self.id] = entry.line if entry else None
+        is_ours = stored is not None and entry is not None and entry.last == str(self.id)
         self._put(
             shelf,
             Item(
                 Kind.UsagePoint, self.id, content, xml, self._published(entry.published if entry else None),
                 related=(*related, (Kind.LocalTimeParameters, parameters)), reference_id=parameters,
-                source_self=entry.source_self if entry else stored.source_self if stored else None,
+                source_self=entry.source_self if entry and not is_ours else stored.source_self if stored else None,
                 aside=entry.aside if entry else stored.aside if stored else None,
             ),
             counted=bool(entry) or stored is None,
@@ -382,6 +399,8 @@ class UsageUnit:
         outcome = shelf.put(item)
         if counted or outcome != "unchanged":
             setattr(self._report, outcome, getattr(self._report, outcome) + 1)
+            line = self._lines.get(item.id)
+            self._report.came(outcome, item.kind, item.id, line, usage_point_id=self.id)
 
     def _attempt(self, entry: Spooled, step: Callable[[], None]) -> None:
         """A bad value is an error of its entry; the others of the unit go on."""

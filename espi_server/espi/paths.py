@@ -143,6 +143,11 @@ _TABLE: tuple[tuple[str, str, tuple[int, ...]], ...] = (
     ("ProgramDateIdMappings[/{d}]", "D", (49,)),
 )
 
+_DELIVERED = (
+    {each for each in LETTERS.values() if each not in SST_KINDS}
+    - {"ApplicationInformation", "Authorization", "Subscription"}
+    - {"Bulk", "BulkRetailCustomerInfo", "RetailCustomer"}
+)
 _PARAMETER = re.compile(r"\{(\w+)\}")
 
 
@@ -178,6 +183,17 @@ class Pattern:
     def is_customer(self) -> bool:
         """Does it answer retail customer data, which never share a feed with usage?"""
         return self.kind in CUSTOMER_KINDS
+
+    @cached_property
+    def deliverers(self) -> str:
+        """The tokens that may POST entries here: the custodian's on every collection of data, uploads on one.
+
+        ApplicationInformation and Authorization are registrations and consents; no delivery makes those.
+        """
+        if self.path == "Batch/RetailCustomer/{rc}/UsagePoint":
+            return "DU"
+        is_data = self.kind in _DELIVERED and not self.is_batch
+        return "D" if is_data and self.is_collection and "D" in self.tokens else ""
 
     @cached_property
     def name(self) -> str:

@@ -47,7 +47,7 @@ class Work:
     """One kind of work: where its rows stand, and what does one.
 
     `run` gets a `Task`; the columns it answers are written into the row as it is finished. `parked` answers those
-    of a row that failed for good.
+    of a row that failed for good; `ended` tidies up after either.
     """
 
     name: str
@@ -55,6 +55,7 @@ class Work:
     run: Callable[[Task], dict[str, Any]]
     where: Any = True
     parked: Callable[[Lease], dict[str, Any]] = field(default=lambda _: {})
+    ended: Callable[[Lease], None] = field(default=lambda _: None)
     lease: int = LEASE
     tries: int = TRIES
     wait: Callable[[int], int] = backoff
@@ -142,16 +143,17 @@ class Worker:
 
     def _attempt(self, work: Work, lease: Lease) -> None:
         if lease.attempt > work.tries:
-            lease.park("Its workers ended before they were done, each time.", **work.parked(lease))
+            self._park(work, lease, "Its workers ended before they were done, each time.")
             return
         try:
             lease.finish(**work.run(Task(lease, self.stop, clock.seconds())))
+            work.ended(lease)
         except Stopping:
             lease.give_back()
         except _AWAY:
             raise  # nobody can say what became of it; its lease runs out
         except GivesUp as error:
-            lease.park(str(error), **work.parked(lease))
+            self._park(work, lease, str(error))
         except _FAILURES as error:
             self._failed(work, lease, error)
 
@@ -159,6 +161,10 @@ class Worker:
         _log.exception("%s %s failed at attempt %d", work.name, lease.id, lease.attempt)
         words = f"{type(error).__name__}: {error}"
         if lease.attempt >= work.tries:
-            lease.park(words, **work.parked(lease))
+            self._park(work, lease, words)
         else:
             lease.again(words, work.wait(lease.attempt))
+
+    def _park(self, work: Work, lease: Lease, words: str) -> None:
+        lease.park(words, **work.parked(lease))
+        work.ended(lease)

@@ -70,7 +70,7 @@ def problem(error: Problem) -> Response:
 
 def _written(members: dict[str, Any]) -> Response:
     accepted = request.accept_mimetypes
-    if _prefers_xml(accepted):
+    if prefers_xml(accepted):
         body = "".join(f"<{name}>{_text(value)}</{name}>" for name, value in members.items())
         document = (
             f'<?xml version="1.0" encoding="UTF-8"?><problem xmlns="urn:ietf:rfc:7807">{body}</problem>'
@@ -84,7 +84,7 @@ def _text(value: object) -> str:
     return escape(_UNWRITABLE.sub("\N{REPLACEMENT CHARACTER}", str(value)))
 
 
-def _prefers_xml(accepted: Any) -> bool:
+def prefers_xml(accepted: Any) -> bool:
     """Does `Accept` name XML before JSON and HTML, and not below anything at all?"""
     xml = max((q for kind, q in accepted if kind.endswith(("/xml", "+xml"))), default=0)
     named = max((q for kind, q in accepted if kind.endswith(("/json", "+json", "/html"))), default=0)

@@ -24,6 +24,7 @@ class House:
     guard: Guard
     disclosures: Disclosures
     turnstile: Turnstile
+    deliveries: Turnstile
     checks: Turnstile
     checkers: Allowance
 

@@ -61,10 +61,11 @@ def _ask_for_the_token_first() -> None:
     """Who has no live token hears of that before hearing that a method is not offered (espi tests of FB 3)."""
     below = _BELOW.match(request.path)
     if below and isinstance(request.routing_exception, MethodNotAllowed):
-        _admitted(below["code"])
+        admitted(below["code"])
 
 
-def _admitted(code: str) -> Grant:
+def admitted(code: str) -> Grant:
+    """Who asks, at this utility; `Unauthorized` without a live token."""
     with house().database.driver() as driver:
         return house().guard.admit(driver, request.headers.get("Authorization"), code)
 
@@ -73,7 +74,7 @@ def _view(pattern: Pattern) -> Callable[..., Response]:
     answer = _answer(pattern)
 
     def view(code: str, **arguments: str) -> Response:
-        grant = _admitted(code)
+        grant = admitted(code)
         if grant.letter not in pattern.tokens:
             raise closed()
         asked = Asked(pattern, grant, pattern.ids(arguments))

@@ -143,7 +143,7 @@ def test_only_one_spelling_of_an_id_is_an_address(world: World) -> None:
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW"])
 @pytest.mark.parametrize(
-    "path", ["Authorization", "Batch/Subscription/{s}", "Subscription/{s}/UsagePoint", "ReadServiceStatus"]
+    "path", ["Authorization", "Batch/Subscription/{s}", "ReadingType/{s}", "ReadServiceStatus"]
 )
 def test_a_method_that_is_not_offered_says_which_are(world: World, method: str, path: str) -> None:
     sun = world.sun["north"]
