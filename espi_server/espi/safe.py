@@ -317,10 +317,10 @@ class _Bounds:
         signs = piece.count(b"=")
         self.signs += signs
         self.has_long_value = self.has_long_value or bool(signs and self._long_value.search(piece))
-        # An address that is declared far above may be meant, and letters may be written as references.
-        self.may_include = self.may_include or b"XInclude" in piece or b"&#" in piece
+        # Single bytes are found quickest. An address may be declared far above, its letters written as references.
+        self.may_include = self.may_include or (b"&" in piece and b"&#" in piece) or b"XInclude" in piece
         # In comments and the like anything may look like a tag, so none is believed to close an element.
-        self._is_loose = self._is_loose or b"<!" in piece or b"<?" in piece
+        self._is_loose = self._is_loose or b"!" in piece or b"?" in piece
         tags, highest, net = _levels(piece, self._is_loose)
         self.depth = max(self.depth, self._open + highest)
         self._open += net

@@ -354,6 +354,22 @@ def test_elements_too_deep_are_refused(depth):
         read(feed(entry(1, b"<a>" * depth + b"</a>" * depth)))
 
 
+@pytest.mark.parametrize("hidden", [b"<!--%b-->", b"<![CDATA[%b]]>", b"<?p %b?>"])
+@pytest.mark.parametrize("gap", [0, 1000, 300_000])
+def test_what_only_looks_like_closing_tags_hides_no_depth(hidden, gap):
+    fake = hidden % (b"</a>" * 100 + b" " * gap + b"<entry>" + b"</a>" * 100)
+    deep = b"<a>" * 70 + b"</a>" * 70
+    before = feed(entry(1)).replace(b"<entry>", fake + b"<entry>", 1)
+
+    for document in (feed(entry(1, fake + deep)), before.replace(b"</entry>", deep + b"</entry>", 1)):
+        with pytest.raises(HostileXml, match="deep"):
+            read(document)
+
+
+def test_tags_that_open_and_close_one_after_another_are_not_deep():
+    assert ids(feed(entry(1, b"<a>1</a>" * 5000 + b"<b/>" * 5000))) == ["1"]
+
+
 def test_a_text_too_long_is_refused():
     with pytest.raises(HostileXml, match="A text is longer than 1,048,576"):
         read(feed(entry(1, b"x" * 1_100_000)))

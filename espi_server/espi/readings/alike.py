@@ -89,7 +89,7 @@ def read_alike(block: etree._Element, notes: list[str] | None = None) -> Reading
     The parser has settled what comments, CDATA and references mean; what it understood is written anew and read here,
     in a third of the time that a walk from element to element takes.
     """
-    text = etree.tostring(block, with_tail=False)
+    text = etree.tostring(block, encoding="utf-8", xml_declaration=False, with_tail=False)
     opening = _OPENING.search(text)
     if opening is None:
         return None

@@ -75,8 +75,11 @@ def _first_instant(zone: tzinfo, day: date) -> int:
     midnight into the old day (St. John's until 2011) begin it at the second midnight.
     """
     midnight = datetime(day.year, day.month, day.day, tzinfo=zone)
-    earlier, later = sorted(int(midnight.replace(fold=fold).timestamp()) for fold in (0, 1))
-    if earlier == later or _date(zone, later - 1) >= day > _date(zone, earlier - 1):
+    earlier, later = int(midnight.timestamp()), int(midnight.replace(fold=1).timestamp())
+    if earlier == later:
+        return earlier
+    earlier, later = min(earlier, later), max(earlier, later)
+    if _date(zone, later - 1) >= day > _date(zone, earlier - 1):
         return earlier
     while later - earlier > 1:
         middle = (earlier + later) // 2

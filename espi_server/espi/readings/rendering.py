@@ -1,5 +1,6 @@
 """Readings to XML: the only renderer of IntervalReading, by one big template instead of a tree."""
 
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -50,13 +51,18 @@ class Renderer:
             if QUALITIES in rare:
                 self._present[row, self._names.index("quality")] = False
 
+    @cached_property
+    def _full(self) -> str:
+        """The template of a reading that has all there is."""
+        return self._record(np.ones(len(self._names), np.bool_))
+
     def xml(self, rows: slice) -> bytes:
         """The elements of these rows as UTF-8."""
         cells, present = self._cells[rows], self._present[rows]
         if not len(cells):
             return b""
         if present.all() and not self._rare:
-            return (self._record(present[0]) * len(cells) % tuple(cells.ravel().tolist())).encode()
+            return (self._full * len(cells) % tuple(cells.ravel().tolist())).encode()
         template = self._template(rows.start, present)
         return (template % tuple(cells[present].tolist())).encode()
 
