@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from espi_server import clock
 from espi_server.access.models import Application, Authorization
 from espi_server.accounts.models import Customer, Utility
+from espi_server.energy import identity
 from espi_server.energy.single import Found
 from espi_server.espi import atom, paths
 from espi_server.espi import authorization as espi
@@ -148,7 +149,10 @@ def service_status() -> bytes:
 
 def _entry(content: Content, base: str, id: str, published: int, updated: int, alone: bool) -> Found:
     links = [Link(*each) for each in paths.links(base, content.name, id)]
-    head = atom.entry_head(id=f"urn:uuid:{id}", title=content.name, links=links, alone=alone)
+    name = identity.made(
+        uuid.UUID(id), content.name
+    )  # of version 5, as every entry's; the row's own is chance
+    head = atom.entry_head(id=f"urn:uuid:{name}", title=content.name, links=links, alone=alone)
     body = head + content.write() + atom.entry_tail(published=published, updated=updated)
     return Found(body, published, updated)
 

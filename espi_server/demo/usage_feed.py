@@ -196,7 +196,7 @@ def _summaries(at: str, each: Metered) -> Iterator[bytes]:
         summary = _summary(
             each, period, each.running if latest else None, day=each.last_day if latest else None
         )
-        published = period.measured.end + DAY
+        published = min(period.measured.end + DAY, int(each.midnights[-1]))  # nothing comes before its time
         links = paths.usage_summary_links(at, each.service.usage_point, f"{period.first:%Y%m%d}")
         yield entry(links, "Bill", summary.write(), published)
         if each.service.net_metered:

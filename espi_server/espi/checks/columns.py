@@ -20,11 +20,16 @@ Mask: TypeAlias = npt.NDArray[np.bool_]
 MISSING: Final = int(np.iinfo(np.int64).min)
 """Stands where a reading lacks the element, or has no whole number of 48 bits in it."""
 
-NAMES: Final = ("start", "duration", "value", "cost", "quality", "tou", "consumptionTier", "cpp")
-_AT: Final = {f"{{{ESPI}}}{name}": place for place, name in enumerate(NAMES)}
+SAID: Final = "said"
+"""A column of its own: 1 where a value stands, read or not."""
+
+NAMES: Final = ("start", "duration", "value", "cost", "quality", "tou", "consumptionTier", "cpp", SAID)
+_AT: Final = {f"{{{ESPI}}}{name}": place for place, name in enumerate(NAMES) if name != SAID}
 _READING: Final = f"{{{ESPI}}}IntervalReading"
 _INTERVAL: Final = f"{{{ESPI}}}interval"
 _GREATEST: Final = 2**48
+_VALUE: Final = NAMES.index("value")
+_SAID: Final = NAMES.index(SAID)
 
 
 @dataclass(eq=False)
@@ -88,6 +93,8 @@ def read(block: Element) -> tuple[tuple[int, int], Columns]:
         tag = element.tag
         place = place_of(tag)
         if place is not None:
+            if place == _VALUE:
+                row[_SAID] = 1
             if row[place] == MISSING:  # of several qualities the first
                 row[place] = _number(element.text)
         elif tag == _READING:

@@ -171,11 +171,15 @@ def _in_summaries(seen: Evidence, names: tuple[str, ...]) -> str:
     if not seen.summaries:
         return "no UsageSummary"
     # What belongs to the current period or day stands only in the latest summary of a usage point.
-    missing = [name for name in names if seen.lacking[name] == seen.summaries]
-    missing += [
+    nowhere = [name for name in names if seen.lacking[name] == seen.summaries]
+    partly = [
         name for name in names if 0 < seen.lacking[name] < seen.summaries and name not in _OF_THE_LATEST
     ]
-    return f"no {' and no '.join(missing)} in (each) UsageSummary" if missing else ""
+    if nowhere:
+        return f"no {' and no '.join(nowhere)} in any UsageSummary"
+    return (
+        f"no {' and no '.join(partly)} in {seen.lacking[partly[0]]} of the UsageSummaries" if partly else ""
+    )
 
 
 _OF_THE_LATEST = frozenset(_FB_15[2:3]) | frozenset(_FB_27) | {"billToDate"}

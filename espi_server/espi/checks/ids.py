@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from espi_server.espi.raw import Element
 
 from .rule import Faults, Place, Severity, rule
-from .subjects import Shell
+from .subjects import Head, Shell
 from .whole import Document
 
 ERROR, WARNING, ADVICE = Severity
@@ -82,6 +82,20 @@ def ids_are_lower_case(entry: Shell) -> Faults:
         bare = text.removeprefix(_PREFIX)
         if _UUID.fullmatch(bare) and bare != bare.lower():
             yield entry.fault(f"{bare} has capital letters.", element)
+
+
+@rule(
+    "ID-05",
+    WARNING,
+    "A feed's id is urn:uuid: and a UUID",
+    why="Atom asks for a URI (RFC 4287 4.2.6), and clients that know one feed from another read it like any other id.",
+    breaks="<feed><id>12</id>",
+    lenient=ADVICE,
+)
+def feed_id_is_a_uuid(head: Head) -> Faults:
+    for part in head.named("id"):
+        if not (part.text.startswith(_PREFIX) and _UUID.fullmatch(part.text.removeprefix(_PREFIX))):
+            yield head.fault(f"The feed's id is {part.text!r}; it must be {_PREFIX} and a UUID.", part)
 
 
 def _ids(entry: Shell) -> Iterator[tuple[Element, str]]:

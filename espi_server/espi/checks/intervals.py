@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .columns import MISSING, Mask
+from .columns import MISSING, SAID, Mask
 from .local_time import DAY, when
 from .rule import Faults, Severity, rule
 from .whole import FORWARD, MILLISECONDS, NET, REGISTERS, REVERSE, Block, Series
@@ -230,7 +230,7 @@ def readings_are_as_long_as_said(block: Block) -> Faults:
     lenient=ADVICE,
 )
 def readings_have_values(block: Block) -> Faults:
-    missing = block.columns["value"] == MISSING
+    missing = block.columns[SAID] == MISSING  # one that cannot be read is told by XSD-07
     for row in _first(missing):
         yield block.fault(f"{_many(missing)} without a value.", row)
 
@@ -371,7 +371,7 @@ def qualities_are_known(block: Block) -> Faults:
     "READ-23",
     WARNING,
     "A time-of-use or tier number has a name",
-    why="tou, cpp and consumptionTier are plain numbers; where ProgramIdMappings names some, it names all.",
+    why="tou, cpp and consumptionTier are plain numbers; where ProgramIdMappings names some of one sort, it names all.",
     breaks="<espi:tou>7</espi:tou>, and mappings for 1 to 3",
     lenient=ADVICE,
 )
@@ -379,7 +379,7 @@ def periods_have_names(block: Block) -> Faults:
     names = block.names or frozenset()
     for name in ("tou", "cpp", "consumptionTier") if names else ():
         named = [number for sort, number in names if sort == name.lower()]
-        for row in _first(~np.isin(block.columns[name], [MISSING, 0, *named])):
+        for row in _first(~np.isin(block.columns[name], [MISSING, 0, *named])) if named else ():
             number = int(block.columns[name][row])
             yield block.fault(f"{name} {number} has no name in ProgramIdMappings.", row, name)
 

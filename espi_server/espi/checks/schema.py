@@ -109,7 +109,8 @@ def elements_stand_once(resource: Resource) -> Faults:
 def required_is_there(resource: Resource) -> Faults:
     for finding in resource.findings:
         if finding.message.startswith("is required") and not _is_there(resource, finding.path):
-            yield resource.fault(f"{_last(finding.path)} {finding.message}.", finding.path)
+            how = "is missing" if finding.message.endswith("found 0") else finding.message
+            yield resource.fault(f"{_last(finding.path)} {how}.", finding.path)
     edition = resource.context.edition
     for path, instance in _instances(resource) if edition.requires else ():
         for field in instance.fields:

@@ -186,6 +186,7 @@ MUTATIONS = {
     "ID-02": bad("usage", BARE, "0e2149ba-426d-4d10-8f72-5e88b40d1b1b"),
     "ID-03": bad("usage", OTHER, BARE, at="entry t1"),
     "ID-04": bad("usage", BARE, BARE.upper()),
+    "ID-05": bad("usage", "<id>urn:uuid:72934376", "<id>72934376"),
     # Links
     "LINK-01": bad("usage", 'rel="self" type="espi-entry/ReadingType"', 'rel="via" type="espi-entry/ReadingType"',
                    at="entry r1", also="GRAPH-03 GRAPH-08 SUM-11 READ-13"),
