@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from click.testing import CliRunner
@@ -46,6 +47,30 @@ def test_a_filled_database_moves_up_from_each_revision_and_keeps_its_rows(sqlite
 
     with database.reading() as session:
         assert session.scalar(select(Utility.code)) == "north"
+    database.close()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_filled_database_goes_through_every_migration_one_by_one(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    url = f"sqlite:///{tmp_path}/old.sqlite"
+    if kind == "postgresql":
+        server = request.getfixturevalue("postgresql")
+        server.execute("CREATE DATABASE old")
+        url = server.url("old")
+    numbers = sorted(path.name[:4] for path in migrate.SCRIPTS.glob("versions/0*.py"))
+    migrate.upgrade(url, numbers[0])
+    database = Database(url)
+    with database.writing() as session:
+        session.add(Utility(code="north", name="North", timezone="UTC", created_at=clock.seconds()))
+
+    for number in numbers[1:]:
+        assert migrate.upgrade(url, number) == number
+        with database.reading() as session:
+            assert session.scalar(select(func.count()).select_from(Utility)) == 1
+
+    assert numbers[-1] == migrate.newest()
     database.close()
 
 

@@ -145,6 +145,10 @@ class MeterTable:
         """Spool what waits."""
         for series in self._series.values():
             if series.start:
+                again = len(series.start) - len(set(series.start))
+                if again:
+                    words = "a row has the time of another one of its usage point; the later was taken"
+                    self._report.repair(self._name, series.line, f"{words} ({again} in all)")
                 readings = Readings.of(
                     series.start, series.duration, value=series.value, quality=_any(series.quality),
                     cost=_any(series.cost),

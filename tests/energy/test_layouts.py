@@ -192,6 +192,15 @@ def test_rows_that_run_backwards_cannot_tell_the_doubled_hour(
     assert "put the rows in order of time" in report.errors[0].message
 
 
+def test_two_rows_of_one_time_are_told(north: Database, write: Callable[..., Path]) -> None:
+    row = "Electric usage,2026-01-15,00:00,00:14,{},kWh,,\n"
+
+    report = stored.take(north, write(PGE + row.format(1) + row.format(2)), layouts=["pge"])
+
+    assert [row[2] for row in readings(north)] == [2_000_000]
+    assert any("the later was taken (1 in all)" in words for words in remarks(report.repairs))
+
+
 def test_a_line_nobody_placed_is_an_error_and_not_skipped(
     north: Database, write: Callable[..., Path]
 ) -> None:
