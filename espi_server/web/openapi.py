@@ -42,6 +42,8 @@ blueprint = Blueprint("openapi", __name__)
 
 _EXTENSION = "espi_server.openapi"  # the document, once somebody asked
 
+_BELOW = "/<code>/espi/1_1/"
+_OURS = frozenset(f"{_BELOW}resource{pattern.rule}" for pattern in BY_NAME.values())
 _PLACE = re.compile(r"<(?:[^:<>]+:)?(\w+)>")
 _CODE: Schema = {"type": "string", "pattern": "^[a-z][a-z0-9]{1,15}$"}
 _MEANING = {"code": "The utility's code."}
@@ -52,6 +54,7 @@ _TITLES: Mapping[int, str] = {
     404: "There is nothing at this address.",
     405: "This resource does not take that method.",
     409: "This would contradict what is already there.",
+    411: "The body has no length and is not chunked.",
     413: "The body is too large.",
     415: "The body is of a kind that is not taken.",
     422: "The body can be read, but not be taken.",
@@ -130,7 +133,11 @@ def silent(app: Flask) -> list[str]:
     """Methods of routes that nobody has described, such as `POST /<code>/upload (deliveries.upload)`."""
     wanting = []
     for rule in app.url_map.iter_rules():
-        if rule.endpoint in UNDESCRIBED or _room(rule) in FOR_PEOPLE | {RESOURCES}:
+        if (
+            rule.endpoint in UNDESCRIBED
+            or _room(rule) in FOR_PEOPLE | {RESOURCES}
+            or _is_other_spelling(rule)
+        ):
             continue
         known = _of(app, rule)
         methods = sorted((rule.methods or set()) - {"HEAD", "OPTIONS"} - known.keys())
@@ -139,11 +146,17 @@ def silent(app: Flask) -> list[str]:
 
 
 def _of(app: Flask, rule: Rule) -> Mapping[str, Operation]:
+    if _is_other_spelling(rule):
+        return {}
     if _room(rule) != RESOURCES:
         return described(app.view_functions[rule.endpoint])
     pattern = BY_NAME[rule.endpoint.rpartition(".")[2]]
-    is_ours = rule.rule == f"/<code>/espi/1_1/resource{pattern.rule}"
-    return {"GET": resource(pattern)} if is_ours else {}
+    return {"GET": resource(pattern)}
+
+
+def _is_other_spelling(rule: Rule) -> bool:
+    """A resource by another of its names, or below `Resource`: understood, and told by the name that is ours."""
+    return rule.rule.startswith(_BELOW) and rule.rule not in _OURS
 
 
 def _room(rule: Rule) -> str:
