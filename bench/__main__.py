@@ -14,7 +14,7 @@ from bench.report import table
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"
-EVERY = ("in_process", "bills", "storage", "import", "serving")
+EVERY = ("in_process", "bills", "storage", "import", "growth", "crowd", "servers", "serving")
 _PROGRAMS = {"import": "importing"}  # where the name is a word of Python
 
 

@@ -67,31 +67,33 @@ def interleaved(ways: dict[str, Callable[[], float]], repetitions: int) -> dict[
 @contextmanager
 def nginx(folder: Path) -> Iterator[str]:
     """nginx, one worker on the server's core, with a folder's files under `/plain/` and `/compressed/`."""
-    port = _free_port()
+    port = free_port()
     user = "user root;" if os.geteuid() == 0 else ""
     configuration = folder / "nginx.conf"
     configuration.write_text(_NGINX.format(folder=folder, port=port, user=user))
     command = [*ON_SERVER_CORE, str(program("nginx")), "-p", str(folder), "-c", str(configuration)]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     try:
-        _wait(port)
+        wait(port)
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
         process.wait()
 
 
-def _wait(port: int) -> None:
-    for _ in range(200):
+def wait(port: int) -> None:
+    """Until somebody listens there."""
+    for _ in range(500):
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
             return
         except OSError:
             time.sleep(0.02)
-    raise SystemExit("nginx did not come up.")
+    raise SystemExit(f"Nothing came up on port {port}.")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

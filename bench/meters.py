@@ -44,8 +44,12 @@ def meters(count: int) -> Iterator[Metered]:
     [service] = households.named("single").services
     for number, shape in enumerate(islice(cycle(LIVES), count)):
         here = replace(service, usage_point=f"{number:04}", meter=f"M{number:04}", shape=shape)
-        metered = read_out(here, LAST, DAYS)
-        yield replace(metered, series=tuple(map(_plain, metered.series)))
+        yield plain(read_out(here, LAST, DAYS))
+
+
+def plain(metered: Metered) -> Metered:
+    """The same with nothing but times and values in its readings."""
+    return replace(metered, series=tuple(map(_plain, metered.series)))
 
 
 def _plain(series: Series) -> Series:

@@ -22,7 +22,7 @@ from espi_server.espi.errors import EspiError
 from espi_server.rates.arriving import arrived
 from espi_server.rates.commands import rates
 from espi_server.settings import Settings, declared
-from espi_server.shell import opened, options, tell
+from espi_server.shell import environment, opened, options, tell
 from espi_server.tools.commands import schema, validate
 
 INTERRUPTED = 130
@@ -74,7 +74,7 @@ def serve(port: int, host: str) -> None:
     """
     settings = Settings.load()
     arguments = ["gunicorn", "--bind", f"{host}:{port}", *options(settings), "espi_server.app:create_app()"]
-    os.execvp(sys.executable, [sys.executable, "-m", *arguments])  # noqa: S606 - our own interpreter
+    os.execve(sys.executable, [sys.executable, "-m", *arguments], environment())  # noqa: S606 - our own interpreter
 
 
 @main.command("work")

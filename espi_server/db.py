@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import json
 import secrets
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from enum import IntEnum
-from typing import Annotated, Any
+from functools import lru_cache, wraps
+from typing import Annotated, Any, TypeVar
 
 from psycopg import RawCursor
 from sqlalchemy import (
@@ -45,6 +47,7 @@ from sqlalchemy.sql import ClauseElement
 
 from espi_server.drivers import Drivers
 
+T = TypeVar("T")
 NIL = uuid.UUID(int=0)  # stands for "no usage point" in keys that hold one
 
 Id = Annotated[uuid.UUID, mapped_column(Uuid)]
@@ -139,9 +142,25 @@ _POSTGRESQL = {
 }
 
 
+_PRAGMAS = (
+    "foreign_keys=ON",
+    "journal_mode=WAL",
+    "synchronous=NORMAL",
+    "busy_timeout=30000",
+    "cache_size=-512",  # KiB for each of dozens of connections; the system keeps the file's pages for all of them
+)
+
+
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # BEGIN is ours, see _begin_sqlite
-    for pragma in ("foreign_keys=ON", "journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=30000"):
+    # cache_size in KiB: every thread has a connection, and the system keeps the pages of the file for all of them.
+    for pragma in (
+        "foreign_keys=ON",
+        "journal_mode=WAL",
+        "synchronous=NORMAL",
+        "busy_timeout=30000",
+        "cache_size=-512",
+    ):
         connection.execute(f"PRAGMA {pragma}")
 
 
@@ -158,19 +177,29 @@ class Compiled:
     """
 
     def __init__(self, statement: ClauseElement, engine: Engine) -> None:
-        compiled = statement.compile(
-            dialect=_NUMBERED if engine.dialect.name == "postgresql" else engine.dialect
-        )
-        self.sql = str(compiled)
-        self._order = getattr(compiled, "positiontup", None) or ()
+        self._statement, self._engine = statement, engine
         self._plain = _PLAIN[engine.dialect.name]
-        given = compiled.params or {}
-        self._constants = {name: self._plain(value) for name, value in given.items() if value is not None}
         self._run = _RUN[engine.dialect.name]
         self._begin = "BEGIN IMMEDIATE" if engine.dialect.name == "sqlite" else "BEGIN"
+        self._compiling = threading.Lock()
+        self.sql = ""
+
+    def _compile(self) -> None:
+        """At first use and by one thread: it takes long, and a new process is asked many things at once."""
+        with self._compiling:
+            if self.sql:
+                return
+            is_postgresql = self._engine.dialect.name == "postgresql"
+            compiled = self._statement.compile(dialect=_NUMBERED if is_postgresql else self._engine.dialect)
+            self._order = getattr(compiled, "positiontup", None) or ()
+            given = compiled.params or {}
+            self._constants = {name: self._plain(value) for name, value in given.items() if value is not None}
+            self.sql = str(compiled)
 
     def rows(self, driver: Any, **values: Any) -> list[tuple[Any, ...]]:
         """All rows as tuples; every parameter the statement names is given, None where it has no value."""
+        if not self.sql:
+            self._compile()
         plain, parameters = self._plain, dict(self._constants)
         for name, value in values.items():
             parameters[name] = value if type(value) in _AS_IT_IS else plain(value)
@@ -179,6 +208,8 @@ class Compiled:
 
     def run(self, driver: Any, **values: Any) -> None:
         """Run a statement that answers no rows."""
+        if not self.sql:
+            self._compile()
         plain = {name: self._plain(value) for name, value in values.items()}
         self._run(driver, self.sql, self._order, plain)
 
@@ -195,6 +226,18 @@ class Compiled:
         except BaseException:
             driver.execute("ROLLBACK")
             raise
+
+
+def kept(make: Callable[[Callable[[], Any], Engine], T]) -> Callable[[Callable[[], Any], Engine], T]:
+    """What `make` makes of a form of query and an engine, made once however many threads ask first."""
+    found, lock = lru_cache(maxsize=64)(make), threading.Lock()
+
+    @wraps(make)
+    def one(form: Callable[[], Any], engine: Engine) -> T:
+        with lock:
+            return found(form, engine)
+
+    return one
 
 
 def among(column: Any, name: str, engine: Engine) -> Any:

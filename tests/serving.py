@@ -6,7 +6,6 @@ with serve(database_url, feeds=40) as server:
 
 from __future__ import annotations
 
-import os
 import socket
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
+from espi_server import shell
 from espi_server.settings import DEVELOPMENT_SECRET, PREFIX, Settings
 from espi_server.shell import options
 
@@ -77,7 +77,7 @@ def serve(
 
 
 def _environment(settings: Settings) -> dict[str, str]:
-    plain = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    plain = {name: value for name, value in shell.environment().items() if not name.startswith(PREFIX)}
     return plain | {PREFIX + name.upper(): str(value) for name, value in vars(settings).items()}
 
 

@@ -28,7 +28,18 @@ LEANS_ON = {
     "ratechange": {"rates", "access", "energy", "accounts", "notify", "espi"},
     "adapters": {"espi"},
     "tools": {"espi"},
-    "web": {"ratechange", "rates", "access", "energy", "accounts", "notify", "adapters", "tools", "espi", "jobs"},
+    "web": {
+        "ratechange",
+        "rates",
+        "access",
+        "energy",
+        "accounts",
+        "notify",
+        "adapters",
+        "tools",
+        "espi",
+        "jobs",
+    },
 }
 OUTERMOST = {"app", "cli", "demo", "work"}  # wire everything, and nobody leans on them
 SHARDED = {"resource", "interval_block", "interval_correction", "authorization_usage_point"}

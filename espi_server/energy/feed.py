@@ -13,7 +13,7 @@ outside; the feed is then written to a temporary file first, and sent from there
 from __future__ import annotations
 
 import uuid
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import groupby, islice
@@ -248,14 +248,16 @@ class Feed:
         points = {point.key: point for point in group}
         after, starts = NIL, FIRST
         while expected > 0:
-            page = [each for each in self._page(group, after, starts) if each[0] in points]
-            for key, version, row in page:
-                _check_version(points[key], version)
-                after, starts = row.meter_reading, row.starts_at
-                yield key, row
+            page = deque(each for each in self._page(group, after, starts) if each[0] in points)
             expected -= len(page)
             if not page or expected < 0:
                 raise FeedChanged()
+            # What was sent is let go at once: dozens of slow readers hold a page each.
+            while page:
+                key, version, row = page.popleft()
+                _check_version(points[key], version)
+                after, starts = row.meter_reading, row.starts_at
+                yield key, row
 
     def _page(
         self, group: Sequence[Point], after: uuid.UUID, starts: int
@@ -270,6 +272,7 @@ class Feed:
                 meter_reading_after=after,
                 starts_after=starts,
                 rendered=1 if self.measured.rendered else 0,
+                most=PAGE,
                 **self._asking.who,
                 **self._asking.window,
             )

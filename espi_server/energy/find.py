@@ -9,18 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import BigInteger, Select, and_, bindparam, case, func, null, or_, select, tuple_
 from sqlalchemy.types import Text, Uuid
 
-from espi_server.db import NIL, Compiled, among
+from espi_server.db import NIL, Compiled, among, kept
 from espi_server.energy.models import IntervalBlock, Kind, Resource, UsagePoint
 
 CHUNK = 500  # usage points measured by one statement
-PAGE = 64  # interval block rows read by one statement
-SMALL = 1024  # small resources that fit one page
+PAGE = 32  # interval block rows read by one statement
+WHOLE = 64  # interval block rows of a feed that is read at once
+SMALL = 1024  # small resources of one
 FIRST = -(2**62)  # before any start of a block
 
 WITH_HISTORY = (Kind.UsageSummary, Kind.ElectricPowerQualitySummary)
@@ -53,7 +53,7 @@ class Statements:
         self.page_blocks = Compiled(_page_blocks(members, engine), engine)
 
 
-@lru_cache(maxsize=64)
+@kept
 def statements(members: Callable[[], Select[Any]], engine: Any) -> Statements:
     """The statements for openings of this form; compiled at first use."""
     return Statements(members(), engine)
@@ -326,7 +326,7 @@ def _page_resources(members: Select[Any], engine: Any) -> Select[Any]:
 
 
 def _page_blocks(members: Select[Any], engine: Any) -> Select[Any]:
-    """The next block rows of a group after `:meter_reading_after, :starts_after`, with what rendering needs."""
+    """The next `:most` block rows of a group after `:meter_reading_after, :starts_after`, with what rendering needs."""
     member = _group(members, engine).c
     rendered = or_(_number("rendered") == 1, IntervalBlock.first_at < member.history_from)
     after = tuple_(bindparam("meter_reading_after", type_=Uuid), _number("starts_after"))
@@ -364,5 +364,5 @@ def _page_blocks(members: Select[Any], engine: Any) -> Select[Any]:
             IntervalBlock.meter_reading_id,
             IntervalBlock.starts_at,
         )
-        .limit(PAGE)
+        .limit(_number("most"))
     )

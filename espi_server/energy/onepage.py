@@ -15,7 +15,7 @@ from typing import Any
 
 from espi_server.db import NIL, text_id
 from espi_server.energy.asking import Asking
-from espi_server.energy.find import FIRST, PAGE, SMALL, Statements
+from espi_server.energy.find import FIRST, SMALL, WHOLE, Statements
 from espi_server.energy.measure import Content, Point, State, is_seen, rights_allow
 from espi_server.energy.models import Kind
 from espi_server.energy.served import Row
@@ -103,9 +103,9 @@ def _blocks(
         return found
     rows = statements.page_blocks.rows(
         driver, subscription=None, usage_points=[uuid.UUID(point.id) for point in seeing.values()],
-        meter_reading_after=NIL, starts_after=FIRST, rendered=0, **asking.who, **asking.window,
+        meter_reading_after=NIL, starts_after=FIRST, rendered=0, most=WHOLE, **asking.who, **asking.window,
     )  # fmt: skip
-    if len(rows) >= PAGE:
+    if len(rows) >= WHOLE:
         return None
     for subscription, version, usage_point, has_cost, finest, meter_reading, *rest in rows:
         point = seeing.get((text_id(subscription), text_id(usage_point)))

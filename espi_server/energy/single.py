@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -12,7 +11,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Select, bindparam, or_, select
 from sqlalchemy.types import SmallInteger, Uuid
 
-from espi_server.db import NIL, Compiled, loaded, text_id
+from espi_server.db import NIL, Compiled, kept, loaded, text_id
 from espi_server.energy import find
 from espi_server.energy.asking import Asking
 from espi_server.energy.entries import Writer, block_opening, block_tail, visible
@@ -39,7 +38,7 @@ class _Statements:
         self.rows = Compiled(_rows(members), engine)
 
 
-@lru_cache(maxsize=64)
+@kept
 def _statements(members: Callable[[], Select[Any]], engine: Any) -> _Statements:
     return _Statements(members(), engine)
 
