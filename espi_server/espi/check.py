@@ -12,7 +12,7 @@ import re
 import sqlite3
 import time
 from collections.abc import Iterable
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -87,10 +87,22 @@ def check(
     profile = Profile(profile)
     given = named(edition) if isinstance(edition, str) else edition
     context = Context(given or V4_0, profile, int(time.time()) if now is None else now)
-    with closing(Spool()) as spool:
-        verdict = Verdict(name or str(document), profile, context.edition, given is None, now=context.now)
-        judge = _Judge(context, spool, frozenset(claims), verdict, limits)
-        return judge.verdict_on(document)
+    verdict = Verdict(name or str(document), profile, context.edition, given is None, now=context.now)
+    with closing(Spool()) as spool, ExitStack() as opened:
+        if isinstance(document, (str, os.PathLike)) and not Path(document).is_file():
+            document = opened.enter_context(Path(document).open("rb"))  # a pipe can be opened once only
+        return _Judge(context, spool, frozenset(claims), verdict, limits).verdict_on(document)
+
+
+def unopened(
+    name: str, error: OSError, profile: Profile | str = Profile.CERTIFICATION, edition: str | None = None
+) -> Verdict:
+    """The verdict on a file that is not there, or may not be read."""
+    words = f"The file cannot be opened: {error.strerror or error}."
+    verdict = Verdict(name, Profile(profile), named(edition or V4_0.name), edition is None, refused=words)
+    verdict.counts["DOC-01"] = 1
+    verdict.findings = [Finding("DOC-01", RULES["DOC-01"].severity, 1, "", words)]
+    return verdict
 
 
 class _Judge:
@@ -284,4 +296,4 @@ def _encoding(document: Document) -> str:
     return match[1].decode("latin-1").lower() if match else "utf-8"
 
 
-__all__ = ["Limits", "Profile", "Summary", "Verdict", "check"]
+__all__ = ["Limits", "Profile", "Summary", "Verdict", "check", "unopened"]

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import click
 
 from espi_server.espi import editions
-from espi_server.espi.check import check
+from espi_server.espi.check import check, unopened
 from espi_server.espi.checks.rule import RULES, Profile
 from espi_server.espi.checks.table import as_text
 from espi_server.espi.explain import explained
@@ -19,6 +20,7 @@ from espi_server.shell import tell
 
 _UNREADABLE = 3
 _ALL = 1_000_000
+_OF_A_FOLDER = (".xml", ".gz")
 _EDITIONS = click.Choice(list(editions.EDITIONS))
 
 
@@ -58,7 +60,7 @@ def validate(
     files: Sequence[str], profile: str, edition: str | None, claims: tuple[int, ...] | None, rule: str | None,
     *, as_json: bool, as_junit: bool, everything: bool,
 ) -> None:  # fmt: skip
-    """Judge Green Button files, whoever made them; - is standard input, gzip is read too.
+    """Judge Green Button files, whoever made them; - is standard input, a folder its .xml and .gz files.
 
     \b
     Example:  espi-server validate usage.xml --profile certification --claims FB=4_5_15
@@ -73,11 +75,15 @@ def validate(
         raise click.UsageError("Choose --json or --junit.")
     worst = 0
     suites: list[Verdict] = []
-    for file in files:
-        verdict = _judged(file, profile, edition, claims or ())
-        if verdict is None:
+    for file in _each(files):
+        try:
+            verdict = _judged(file, profile, edition, claims or ())
+        except OSError as error:
+            tell(f"{file}: cannot be opened: {error.strerror or error}.")
+            verdict = unopened(file, error, profile, edition)
             worst = _UNREADABLE
-            continue
+            if not as_json and not as_junit:
+                continue
         worst = max(worst, verdict.exit_code)
         if as_junit:
             suites.append(verdict)
@@ -88,14 +94,24 @@ def validate(
     raise SystemExit(worst)
 
 
-def _judged(file: str, profile: str, edition: str | None, claims: tuple[int, ...]) -> Verdict | None:
-    try:
-        if file == "-":
-            return check(sys.stdin.buffer, profile, edition, claims=claims, name="-")
-        return check(file, profile, edition, claims=claims)
-    except OSError as error:
-        tell(f"{file}: cannot be opened: {error.strerror or error}.")
-        return None
+def _each(names: Sequence[str]) -> Iterator[str]:
+    """The files themselves; a folder stands for what it holds, however deep."""
+    for name in names:
+        if name == "-" or not Path(name).is_dir():
+            yield name
+            continue
+        found = sorted(str(path) for path in Path(name).rglob("*") if path.suffix.lower() in _OF_A_FOLDER)
+        if not found:
+            raise click.UsageError(
+                f"The folder {name} holds no .xml and no .gz file. Name another, or a file."
+            )
+        yield from found
+
+
+def _judged(file: str, profile: str, edition: str | None, claims: tuple[int, ...]) -> Verdict:
+    if file == "-":
+        return check(sys.stdin.buffer, profile, edition, claims=claims, name="-")
+    return check(file, profile, edition, claims=claims)
 
 
 def _show(verdict: Verdict, *, as_json: bool, everything: bool) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import threading
 
 import pytest
 from click.testing import CliRunner
@@ -122,3 +124,66 @@ def test_only_the_first_findings_of_a_rule_are_shown_unless_all_are_asked_for(tm
     assert few.count("error    ID-01") == 5
     assert "ID-01: 11 more of these, 16 in all" in few
     assert every.count("error    ID-01") == 16
+
+
+def test_a_folder_stands_for_its_files(tmp_path, bad):
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / "good.xml.gz").write_bytes(gzip.compress((FILES / "customer.xml").read_bytes()))
+    (tmp_path / "readme.txt").write_text("no Green Button file")
+
+    result = run(str(tmp_path), "--json")
+
+    told = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [(each["file"].rpartition("/")[2], each["conformant"]) for each in told] == [
+        ("bad.xml", False),
+        ("good.xml.gz", True),
+    ]
+
+
+def test_a_folder_without_files_is_a_wrong_call(tmp_path):
+    result = run(str(tmp_path))
+
+    assert result.exit_code == 2
+    assert "holds no .xml and no .gz file" in result.stderr
+
+
+def test_a_pipe_is_read_once(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_bytes((FILES / "customer.xml").read_bytes()))
+    writer.start()
+
+    result = run(str(pipe))
+    writer.join()
+
+    assert result.exit_code == 0
+
+
+def test_a_file_that_is_not_there_is_a_line_of_json_and_a_suite_of_junit():
+    as_json, as_junit = run("nowhere.xml", GOOD, "--json"), run("nowhere.xml", GOOD, "--junit")
+
+    told = [json.loads(line) for line in as_json.stdout.splitlines()]
+    suites = etree.fromstring(as_junit.stdout.encode())
+    assert as_json.exit_code == as_junit.exit_code == 3
+    assert told[0]["refused"] == "The file cannot be opened: No such file or directory."
+    assert told[0].keys() == told[1].keys()
+    assert [suite.get("failures") for suite in suites] == ["1", "0"]
+
+
+def test_junit_is_of_the_shape_build_servers_read(bad):
+    """The part of JUnit's form that all readers agree on: names, numbers that add up, one failure a failed case."""
+    root = etree.fromstring(run(GOOD, bad, "--junit").stdout.encode())
+
+    assert root.tag == "testsuites"
+    for suite in root:
+        cases = suite.findall("testcase")
+        assert suite.tag == "testsuite"
+        assert suite.get("name")
+        assert int(suite.get("tests")) == len(cases) == len(suite)
+        assert int(suite.get("failures")) == len(suite.findall("testcase/failure"))
+        assert suite.get("errors") == "0"
+        for case in cases:
+            assert case.get("name")
+            assert case.get("classname")
+            assert {child.tag for child in case} <= {"failure", "system-out"}
+            assert all(failure.get("message") for failure in case.findall("failure"))
