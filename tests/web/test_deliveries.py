@@ -17,6 +17,7 @@ from espi_server.db import Database
 from espi_server.energy.models import ImportRun, Kind, Resource, UsagePoint
 from espi_server.espi.paths import PATTERNS
 from espi_server.jobs.models import Job, JobPart
+from espi_server.web.house import EXTENSION
 from tests import make
 from tests.energy import feeds, stored
 from tests.energy.feeds import Household
@@ -428,6 +429,17 @@ def test_a_body_that_is_too_large_is_not_read_to_its_end(towns: Database) -> Non
 
     assert "2,000 bytes" in answer.json["detail"]
     assert "larger than 2,000 bytes" in packed.json["detail"]
+
+
+def test_large_deliveries_leave_room_for_small_requests(towns: Database) -> None:
+    sender = Sender(towns, uploads=1)
+    sender.app.extensions[EXTENSION].deliveries.enter("another utility")
+
+    answer = sender.post("UsagePoint", body(NEW), check=429)
+
+    assert answer.headers["Retry-After"]
+    assert "All places for deliveries are taken" in answer.json["detail"]
+    assert sender.get(f"{make.base()}/ReadServiceStatus").status_code == 200
 
 
 def test_put_and_delete_are_not_offered(sender: Sender) -> None:
