@@ -291,11 +291,15 @@ def owners(world: World, code: str) -> dict[str, str]:
                 if entry.self.startswith(here):
                     found[entry.id[9:]] = source
         found[customer] = reference
+    managed = {}
     for path in ("Authorization", "ApplicationInformation"):
         for entry in world.feed(path, token, code).entries:
-            found[entry.id[9:]] = "others"
+            # Its address has the row's id, its entry one made of that.
+            managed[entry.self.rpartition("/")[2]] = entry.id[9:]
+    found |= dict.fromkeys((*managed, *managed.values()), "others")
     for name, consent in (("Sun", world.sun[code]), ("Moon", world.moon[code])):
-        found |= dict.fromkeys((str(consent.id), str(consent.application)), name)
+        for id in (str(consent.id), str(consent.application)):
+            found |= {id: name, managed[id]: name}
     return found
 
 
