@@ -176,7 +176,7 @@ class _Judge:
         else:
             shell.is_bare = True
             if element.getparent() is not None:
-                self._head.parts.append(Part("resource", local, "", "", "", Place(line)))
+                self._head.parts.append(Part("resource", local, *_entry_around(element), "", Place(line)))
             self._keep(shell)
 
     def _keep(self, shell: Shell) -> None:
@@ -266,6 +266,12 @@ class _Judge:
 
 def _clipped(text: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+def _entry_around(element: Element) -> tuple[str, str]:
+    """`entry` and its namespace, where something around a resource is an entry but not Atom's."""
+    names = (split(str(above.tag)) for above in element.iterancestors())
+    return next((("entry", namespace) for namespace, local in names if local == "entry"), ("", ""))
 
 
 def _root_of(element: Element) -> Element:

@@ -275,7 +275,10 @@ _FORMATS = (
     (b"{", "JSON; send the Green Button XML file"),
     (b"[", "JSON; send the Green Button XML file"),
 )
-_HTML = re.compile(rb"\s*(?:<!--.{0,2000}?-->\s*)?<(?:!doctype\s+html|html)\b", re.IGNORECASE | re.DOTALL)
+_HTML = re.compile(
+    rb"\s*(?:<\?xml[^>]{0,200}>\s*)?(?:<!--.{0,2000}?-->\s*)?<(?:!doctype\s+html|html)\b",
+    re.IGNORECASE | re.DOTALL,
+)
 # Possessive, so that no prolog makes it try again.
 _MISC = re.compile(rb"(?:\s++|<!--.*?-->|<\?.*?\?>)*+", re.DOTALL)
 _DOCTYPE = b"<!DOCTYPE"

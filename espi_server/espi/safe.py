@@ -381,14 +381,17 @@ _BROKEN = {
     4: "This is no XML, or it is empty.",
     5: "After the end of the document follows something else.",
     9: "Here is a character that XML forbids.",
+    23: "This is not well-formed XML: here stands a bare &; write &amp; for it.",
     26: "An entity is not defined; write the character itself.",
     76: "An element is closed by the name of another.",
+    68: "This is not well-formed XML: here stands a bare &, or a < that begins no tag; write &amp; or &lt; for it.",
     77: "The document ends in the middle; fetch it again.",
     81: "Here the bytes are not of the encoding the document says; send UTF-8.",
 }
-_ENDS = 77
-_CUT_OFF = frozenset({35, 39, 40, 41, 45, 47, 62, 63, 65, 68, 73, 74, 75, 77, 202})
-"""What is missed at the end of a document that broke off: the rest of a name, a value, a tag, a comment."""
+_UNCLOSED = {45: "A comment is opened and never closed.", 63: "A CDATA section is opened and never closed."}
+_ENDS, _NO_NAME = 77, 68
+_CUT_OFF = frozenset({35, 39, 40, 41, 47, 62, 65, 73, 74, 75, 77, 202})
+"""What is missed at the end of a document that broke off: the rest of a name, a value, a tag."""
 _PLACE = re.compile(r",? line \d+, column \d+\s*$")
 
 
@@ -418,9 +421,11 @@ def _translated(
 ) -> DocumentError:
     log = _errors(parser)
     code, line, told = (log[0].type, log[0].line, log[0].message) if log else (0, 0, str(error))
+    if is_over and code in _UNCLOSED:
+        return UnreadableXml(_UNCLOSED[code], line or None)
     if code in _TOO_MUCH:
         return HostileXml(_TOO_MUCH[code], line or None)
-    if is_over and code in _CUT_OFF:
+    if is_over and (code in _CUT_OFF or (code == _NO_NAME and "StartTag" in told)):  # < is the last sign
         code = _ENDS
     words = _BROKEN.get(code, f"This is not well-formed XML ({_PLACE.sub('', told.strip())[:200]}).")
     return UnreadableXml(words, line or None)

@@ -44,7 +44,7 @@ def root_is_atom(head: Head) -> Faults:
     if namespace == ESPI and local in _BARE:
         return
     if local in ("feed", "entry"):
-        yield head.fault(f"{local} is in the namespace {namespace!r}; it must be {ATOM}.", path=local)
+        yield head.fault(f"{local} is in {_named(namespace)}; it must be {ATOM}.", path=local)
     else:
         yield head.fault(f"The document starts with {local}; it must be an Atom feed or entry.", path=local)
 
@@ -62,9 +62,7 @@ def namespaces_are_known(entry: Shell) -> Faults:
         namespace, local = split(str(content.tag))
         if namespace not in NAMESPACES:
             meant = CUSTOMER if "customer" in namespace else ESPI
-            yield entry.fault(
-                f"{local} is in the namespace {namespace!r}; it must be {meant}.", content, local
-            )
+            yield entry.fault(f"{local} is in {_named(namespace)}; it must be {meant}.", content, local)
         elif namespace not in allowed and namespace != SST:
             yield entry.fault(f"{local} is in {namespace}, which this edition has not.", content, local)
 
@@ -116,7 +114,13 @@ def something_is_in_it(head: Head) -> Faults:
 )
 def resources_stand_in_entries(head: Head) -> Faults:
     for part in head.named("resource"):
-        yield head.fault(f"{part.text} stands outside any entry.", part, part.text)
+        words = f"{part.text} stands outside any entry"
+        why = f"; the entry around it is in {_named(part.href)}, not in {ATOM}" if part.rel == "entry" else ""
+        yield head.fault(f"{words}{why}.", part, part.text)
+
+
+def _named(namespace: str) -> str:
+    return f"the namespace {namespace!r}" if namespace else "no namespace"
 
 
 DOCUMENT = RULES["DOC-01"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from espi_server.espi.verdict import Summary
@@ -60,9 +61,11 @@ class _Gathering:
         for row in self._spool.entries(_OWN, "MeterReading", None):
             self._series(row, None)
         alone = Series(Row(0, "MeterReading", Place(1), "", "", "", "", ""), self._context)
-        for block in self._blocks(self._spool.blocks(None), None, None):
-            self._judge(block)
-            alone.add(block)
+        for collection in self._spool.collections():
+            for block in self._blocks(self._spool.blocks_in(collection), None, None):
+                # Without a collection they may be of any meter: nothing comes before anything.
+                self._judge(block if collection else replace(block, before=None))
+                alone.add(block)
         self._count(alone)
 
     def _series(self, row: Row, time: LocalTime | None) -> Series:

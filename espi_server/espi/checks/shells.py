@@ -70,7 +70,11 @@ def entry_holds_something(entry: Shell) -> Faults:
     if not contents:
         yield entry.fault("The entry has no content.")
     elif not entry.contents:
-        yield entry.fault("The content holds no element.", contents[0])
+        text = text_of(contents[0])
+        words = (
+            "text, perhaps escaped XML; it must hold the resource's element itself" if text else "no element"
+        )
+        yield entry.fault(f"The content holds {words}.", contents[0])
 
 
 @rule(

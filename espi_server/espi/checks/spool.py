@@ -157,16 +157,27 @@ class Spool:
         for n, kind, place, xml in self.ask(question, *values):
             yield Kept(n, kind, Place.parse(place), _instance(xml))
 
-    def blocks(
-        self, meter_reading: int | None, since: int | None = None, until: int = 0
-    ) -> Iterator[KeptBlock]:
-        """The blocks of a meter reading in order of time, or those of some time; None for those of no reading."""
-        when, values = "", [meter_reading]
-        if since is not None:
-            when, values = "AND b.start < ? AND b.start + b.duration > ?", [meter_reading, until, since]
+    def blocks(self, meter_reading: int, since: int | None = None, until: int = 0) -> Iterator[KeptBlock]:
+        """The blocks of a meter reading in order of time, or those of some time."""
+        if since is None:
+            return self._blocks("o.parent = ?", meter_reading)
+        return self._blocks(
+            "o.parent = ? AND b.start < ? AND b.start + b.duration > ?", meter_reading, until, since
+        )
+
+    def collections(self) -> list[str]:
+        """Where the blocks of no meter reading say they hang; empty for those that do not say."""
+        question = "SELECT DISTINCT e.up_key FROM owner o JOIN entry e ON e.n = o.n WHERE o.parent IS NULL"
+        return [up for (up,) in self.ask(question)]
+
+    def blocks_in(self, collection: str) -> Iterator[KeptBlock]:
+        """The blocks of no meter reading that hang there, in order of time."""
+        return self._blocks("o.parent IS NULL AND e.up_key = ?", collection)
+
+    def _blocks(self, where: str, *values: object) -> Iterator[KeptBlock]:
         question = (
             "SELECT b.place, b.start, b.duration, b.columns FROM owner o JOIN block b ON b.n = o.n"
-            f" WHERE o.parent IS ? {when} ORDER BY b.start, b.rowid"
+            f" JOIN entry e ON e.n = o.n WHERE {where} ORDER BY b.start, b.rowid"
         )
         for place, start, duration, columns in self.ask(question, *values):
             yield KeptBlock(Place.parse(place), start, duration, Columns.load(columns))

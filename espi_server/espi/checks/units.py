@@ -46,8 +46,9 @@ _MEASURING = {1: 600, 2: 900, 3: 60, 4: 86_400, 5: 1_800, 6: 300, 7: 3_600, 10: 
 
 def _must_have(name: str) -> Any:
     def look(resource: Resource) -> Faults:
-        unread = resource.element.find(f"{{{resource.cls.namespace}}}{name}") is not None  # told by XSD-07
-        if getattr(resource.instance, resource.cls.by_name[name].attribute) is None and not unread:
+        if getattr(resource.instance, resource.cls.by_name[name].attribute) is None and not _stands(
+            resource, "", name
+        ):
             yield resource.fault(f"The ReadingType has no {name}.")
 
     return look
@@ -225,10 +226,15 @@ def measurements_have_units(resource: Resource) -> Faults:
             continue
         missing = [
             name for name, code in (("uom", value.uom), ("powerOfTenMultiplier", value.power_of_ten_multiplier))
-            if code is None and value.reading_type_ref is None
+            if code is None and value.reading_type_ref is None and not _stands(resource, path, name)
         ]  # fmt: skip
         if missing:
             yield resource.fault(f"{field.name} has a value and no {' and no '.join(missing)}.", path)
+
+
+def _stands(resource: Resource, path: str, name: str) -> bool:
+    """Whether the element is there though nothing could be read from it, as XSD-07 tells."""
+    return resource.find(path).find(f"{{{resource.cls.namespace}}}{name}") is not None
 
 
 def _service(point: Point) -> Any:
