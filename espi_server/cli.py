@@ -16,7 +16,7 @@ from espi_server import __version__, migrate, work
 from espi_server.access.commands import authorize, export, token
 from espi_server.accounts.commands import utility
 from espi_server.demo.command import demo
-from espi_server.energy.commands import import_command, layout_command
+from espi_server.energy.commands import import_command, layout_command, render_command
 from espi_server.errors import Problem, Usage
 from espi_server.espi.errors import EspiError
 from espi_server.rates.arriving import arrived
@@ -108,6 +108,7 @@ for command in (
     utility,
     import_command,
     layout_command,
+    render_command,
     export,
     authorize,
     token,

@@ -13,8 +13,9 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from espi_server.accounts import utilities
 from espi_server.accounts.models import PROFILES
-from espi_server.energy import importer, layout
+from espi_server.energy import derived, importer, layout
 from espi_server.shell import opened, tell
 
 _LINE_EVERY = 10.0  # seconds, where there is no terminal to draw on
@@ -64,6 +65,52 @@ def import_command(
         )  # fmt: skip
     click.echo(json.dumps(report.to_json(), indent=2) if as_json else str(report))
     sys.exit(report.exit_code)
+
+
+@click.command("render")
+@click.option("--utility", "codes", multiple=True, help="Its code; default: every utility. Repeatable.")
+@click.option("--check", is_flag=True, help="Only tell what disagrees; change nothing.")
+@click.option("--json", "as_json", is_flag=True, help="The report as one JSON document per utility.")
+def render_command(codes: tuple[str, ...], check: bool, as_json: bool) -> None:
+    """Compare the stored XML with the readings and contents it was made of, and make anew what disagrees.
+
+    Run it after an upgrade that says so, or when a feed breaks off over a damaged segment. Feeds are served meanwhile.
+
+    \b
+    Example:  espi-server render --check
+    Exit codes: 0 all agrees or was made anew, 1 (with --check) something disagrees.
+    """
+    found = 0
+    with opened() as database:
+        with database.reading() as session:
+            chosen = [utilities.find(session, code) for code in codes] or utilities.every(session)
+        for utility in chosen:
+            report = derived.render(database, utility, check=check, tell=_row_teller(utility.code))
+            found += len(report.differences)
+            click.echo(
+                json.dumps({"utility": utility.code, **report.to_json()})
+                if as_json
+                else _told(utility.code, report)
+            )
+    sys.exit(1 if check and found else 0)
+
+
+def _told(code: str, report: derived.Report) -> str:
+    done = "made anew" if report.made else "not as they should be"
+    lines = [f"{code}: {report.rows:,} rows, {len(report.differences):,} {done}"]
+    return "\n".join([*lines, *(f"  {each}" for each in report.differences)])
+
+
+def _row_teller(code: str) -> Callable[[int], None]:
+    last = time.monotonic()
+
+    def show(rows: int) -> None:
+        nonlocal last
+        if time.monotonic() - last >= _LINE_EVERY:
+            last = time.monotonic()
+            tell(f"{code}: {rows:,} rows")
+
+    return show
 
 
 @click.group("layout")

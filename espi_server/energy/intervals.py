@@ -243,28 +243,36 @@ class _Month:
 
     def values(self) -> dict[str, Any]:
         """The row's columns."""
-        days, months = cut(self.readings, self._zone, "day"), cut(self.readings, self._zone, "month")
+        days = cut(self.readings, self._zone, "day")
         stamps = np.array([self._stamps[day] for day, _ in days], _STAMPS)
         encoding, packed, extra = pack(self.readings)
         return {
             "coarse": self.coarse,
-            "first_at": int(self.readings.start[0]),
-            "ends_at": int(self.readings.end.max()),
-            "count": len(self.readings),
-            "cuts": len(days),
-            "months": len(months),
-            "day_digits": _digits(self.readings, days),
-            "month_digits": _digits(self.readings, months),
-            "has_cost": _may_tell_cost(self.readings),
-            "finest": int(self.readings.duration.min()),
             "published": int(stamps["published"].min()),
             "updated": int(stamps["updated"].max()),
             "encoding": encoding,
             "packed": packed,
             "extra": extra,
             "stamps": stamps.tobytes(),
-            **rendered(self.readings, days),
+            **derived(self.readings, self._zone, days),
         }
+
+
+def derived(readings: Readings, zone: tzinfo, days: Sequence[Cut]) -> dict[str, Any]:
+    """The columns of a row that follow from its readings and the local days they are cut into."""
+    months = cut(readings, zone, "month")
+    return {
+        "first_at": int(readings.start[0]),
+        "ends_at": int(readings.end.max()),
+        "count": len(readings),
+        "cuts": len(days),
+        "months": len(months),
+        "day_digits": _digits(readings, days),
+        "month_digits": _digits(readings, months),
+        "has_cost": _may_tell_cost(readings),
+        "finest": int(readings.duration.min()),
+        **rendered(readings, days),
+    }
 
 
 def rendered(readings: Readings, days: Sequence[Cut]) -> dict[str, Any]:
