@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 
-WANTED = {"nginx": "nginx-light", "haproxy": "haproxy", "wrk": "wrk", "curl": "curl"}
+WANTED = {"nginx": "nginx-light", "haproxy": "haproxy", "wrk": "wrk", "curl": "curl", "chromium": "chromium"}
 
 
 def main() -> None:

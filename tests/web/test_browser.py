@@ -1,0 +1,158 @@
+"""The tools in a real browser: axe over every page in every state, the policy, no JavaScript, narrow, by keyboard."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.espi.check.mutations import FILES
+from tests.serving import serve
+
+CHROMIUM = shutil.which("chromium")
+pytestmark = pytest.mark.skipif(not CHROMIUM, reason="chromium is not installed here: run `make system`")
+
+GOOD = (FILES / "usage.xml").read_bytes()
+BAD = (
+    GOOD.replace(b"<id>urn:uuid:", b"<id>")
+    .replace(b"-28800", b"-8")
+    .replace(b"<title>Pacific time</title>", b"")
+)
+HOSTILE = b"<!DOCTYPE a><feed/>"
+QUIET = [
+    "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+PLAIN = {
+    "start": "/",
+    "tools": "/tools/",
+    "form": "/tools/validate",
+    "rules": "/tools/rules",
+    "schemas": "/tools/schemas",
+    "a type": "/tools/schemas/explain/UsageSummary",
+    "an element": "/tools/schemas/explain/ReadingType/uom",
+    "no element": "/tools/schemas/explain/Nix",
+    "gone": "/tools/validate/1",
+}
+SENT = {"findings": BAD, "conformant": GOOD, "refused": HOSTILE, "problem": b""}
+STATES = (*PLAIN, *SENT)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, migrated_file) -> Iterator[str]:
+    path = shutil.copy(migrated_file, tmp_path_factory.mktemp("browser") / "espi.sqlite")
+    with serve(f"sqlite:///{path}", checks_per_hour=1_000) as running:
+        yield running.url
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET, chromium_sandbox=False)
+        yield found
+        found.close()
+
+
+def opened(browser: Browser, server: str, state: str, **how) -> Page:
+    """The page of a state, reached as a person reaches it."""
+    page = browser.new_context(**how).new_page()
+    if state in PLAIN:
+        page.goto(server + PLAIN[state])
+        return page
+    page.goto(f"{server}/tools/validate")
+    page.set_input_files("#file", {"name": "usage.xml", "mimeType": "application/xml", "buffer": SENT[state]})
+    page.click("button")
+    page.wait_for_load_state()
+    return page
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize(
+    "how",
+    [{}, {"color_scheme": "dark"}, {"forced_colors": "active"}],
+    ids=["light", "dark", "forced colours"],
+)
+def test_axe_finds_nothing(browser, server, state, how):
+    page = opened(browser, server, state, **how)
+    for summary in page.locator("summary").all():
+        summary.click()
+
+    found = Axe().run(page, options=RULES).response
+
+    page.context.close()
+    assert [
+        (each["id"], [node["html"][:120] for node in each["nodes"]]) for each in found["violations"]
+    ] == []
+    unsure = {each["id"] for each in found["incomplete"]}
+    assert unsure <= {"color-contrast"}, json.dumps(found["incomplete"])[:500]
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_no_page_breaks_its_own_policy_or_asks_elsewhere(browser, server, state):
+    said, asked = [], []
+    page = browser.new_context().new_page()
+    page.on("console", lambda message: said.append(message.text))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{server}/tools/validate")
+    if state in PLAIN:
+        page.goto(server + PLAIN[state])
+    else:
+        page.set_input_files("#file", {"name": "a.xml", "mimeType": "application/xml", "buffer": SENT[state]})
+        page.click("button")
+        page.wait_for_load_state()
+
+    page.context.close()
+    # A page that answers 4xx is named on the console; that is no breach of the policy.
+    assert [text for text in said if "status of 4" not in text] == []
+    assert {url for url in asked if not url.startswith((server, "data:"))} == set()
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_no_page_is_wider_than_a_narrow_screen(browser, server, state):
+    page = opened(browser, server, state, viewport={"width": 320, "height": 640})
+    for summary in page.locator("summary").all():
+        summary.click()
+
+    width = page.evaluate("document.documentElement.scrollWidth")
+
+    page.context.close()
+    assert width <= 320
+
+
+def test_a_file_is_judged_without_javascript(browser, server):
+    page = opened(browser, server, "findings", java_script_enabled=False)
+
+    assert page.locator("h1").inner_text() == "Not conformant"
+    assert "/tools/validate/" in page.url
+    page.reload()
+    assert page.locator("article.finding").count() == 4
+    page.context.close()
+
+
+def test_the_form_is_walked_by_keyboard_in_the_order_it_is_read(browser, server):
+    page = opened(browser, server, "form")
+    order = []
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        order.append(page.evaluate("document.activeElement.id || document.activeElement.textContent.trim()"))
+
+    assert order[0] == "Skip to the content"
+    assert [each for each in order if each in ("file", "profile-certification", "edition", "claims")] == [
+        "file", "profile-certification", "edition", "claims"
+    ]  # fmt: skip
+    assert "Check the file" in order
+    page.context.close()
+
+
+def test_a_problem_leads_to_its_field(browser, server):
+    page = opened(browser, server, "problem")
+
+    page.click("[role=alert] a")
+
+    assert page.evaluate("document.activeElement.id || location.hash") in ("file", "#file")
+    page.context.close()
