@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from sqlalchemy import ForeignKey, Index, SmallInteger, String, UniqueConstraint, text
+from sqlalchemy import Boolean, ForeignKey, Index, LargeBinary, SmallInteger, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from espi_server.db import PII, RESTRICTED, Base, Code, Digest, Id, Json, Name, Seconds
@@ -26,7 +26,9 @@ class Asp(Base):
 class Application(Base):
     """An ASP's OAuth client at one utility. `status` is ESPI's: 1 review, 2 production, 3 on hold, 4 revoked.
 
-    `information` holds the fields of ApplicationInformation that the ASP or the utility stated.
+    `information` holds the fields of ApplicationInformation that the ASP or the utility stated. `policy` is the
+    security policy it is held to (`oauth.policies`); `jwks` its public keys, `certificates` the SHA-256 thumbprints
+    (hex) of its TLS certificates.
     """
 
     __tablename__ = "application"
@@ -43,6 +45,9 @@ class Application(Base):
     redirect_uris: Mapped[Json] = mapped_column(default=list)
     scope: Mapped[str] = mapped_column(default="")
     information: Mapped[Json] = mapped_column(default=dict)
+    jwks: Mapped[Json] = mapped_column(default=dict)
+    certificates: Mapped[Json] = mapped_column(default=list)
+    retry_window: Mapped[int] = mapped_column(SmallInteger, default=0)  # seconds; only legacy may have one
     created_by: Mapped[Name]
     created_at: Mapped[Seconds]
     updated_at: Mapped[Seconds]
@@ -60,6 +65,18 @@ class ApplicationSecret(Base):
     created_at: Mapped[Seconds]
     expires_at: Mapped[Seconds | None]
     revoked_at: Mapped[Seconds | None]
+
+
+class ClientAssertion(Base):
+    """The `jti` of a client's signed assertion that was taken, so that it is taken once (RFC 7523 3)."""
+
+    __tablename__ = "client_assertion"
+
+    application_id: Mapped[Id] = mapped_column(
+        ForeignKey("application.id", ondelete="CASCADE"), primary_key=True
+    )
+    digest: Mapped[Digest] = mapped_column(primary_key=True)
+    expires_at: Mapped[Seconds] = mapped_column(index=True)
 
 
 class ConsentRecord(Base):
@@ -151,6 +168,85 @@ class AuthorizationUsagePoint(Base):
     usage_point_id: Mapped[Id] = mapped_column(ForeignKey("usage_point.id"), primary_key=True, index=True)
 
 
+class AuthorizationRequest(Base):
+    """What a company asks a customer for, waiting for her answer, or pushed by the company for its browser to name.
+
+    `digest` is that of the secret (pending) or of the handle (pushed) it is found by; it works once.
+    """
+
+    __tablename__ = "authorization_request"
+
+    digest: Mapped[Digest] = mapped_column(primary_key=True)
+    stage: Mapped[Code]  # pushed or pending
+    utility_id: Mapped[Id] = mapped_column(ForeignKey("utility.id"))
+    application_id: Mapped[Id] = mapped_column(ForeignKey("application.id", ondelete="CASCADE"), index=True)
+    parameters: Mapped[Json]
+    created_at: Mapped[Seconds]
+    expires_at: Mapped[Seconds] = mapped_column(index=True)
+    used_at: Mapped[Seconds | None]
+
+
+class AuthorizationCode(Base):
+    """A customer's yes on its way to the company: the decision, and what the code is bound to.
+
+    The authorization itself begins when the code is redeemed; `authorization_id` is that authorization. Used rows
+    stay for a while, so that a replay is seen.
+    """
+
+    __tablename__ = "authorization_code"
+
+    digest: Mapped[Digest] = mapped_column(primary_key=True)
+    utility_id: Mapped[Id] = mapped_column(ForeignKey("utility.id"))
+    application_id: Mapped[Id] = mapped_column(ForeignKey("application.id", ondelete="CASCADE"), index=True)
+    customer_id: Mapped[Id] = mapped_column(ForeignKey("customer.id"), index=True)
+    usage_points: Mapped[Json]
+    scope: Mapped[str] = mapped_column(String(256))
+    openid: Mapped[bool] = mapped_column(Boolean, default=False)
+    until: Mapped[Seconds]
+    identified: Mapped[Json] = mapped_column(default=dict)
+    consent_record_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("consent_record.id"))
+    redirect_uri: Mapped[
+        str | None
+    ]  # as the request named it; where it named none, neither does the redemption
+    challenge: Mapped[str | None] = mapped_column(String(64))
+    nonce: Mapped[Name | None]
+    created_at: Mapped[Seconds]
+    expires_at: Mapped[Seconds] = mapped_column(index=True)
+    used_at: Mapped[Seconds | None]
+    authorization_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("authorization.id"), index=True)
+
+
+class SigningKey(Base):
+    """A utility's key for one purpose: pending (published, not yet used), active (one), or retired.
+
+    `private` is wrapped by a key derived from the installation's secret (`access.keys`).
+    """
+
+    __tablename__ = "signing_key"
+
+    kid: Mapped[str] = mapped_column(String(64), primary_key=True)
+    utility_id: Mapped[Id] = mapped_column(ForeignKey("utility.id"))
+    purpose: Mapped[Code]
+    algorithm: Mapped[Code]
+    state: Mapped[Code]
+    public: Mapped[Json]
+    private: Mapped[bytes] = mapped_column(LargeBinary, info=RESTRICTED)
+    created_at: Mapped[Seconds]
+    activated_at: Mapped[Seconds | None]
+    retired_at: Mapped[Seconds | None]
+
+    __table_args__ = (
+        Index(
+            "uq_signing_key_active",
+            "utility_id",
+            "purpose",
+            unique=True,
+            sqlite_where=text("state = 'active'"),
+            postgresql_where=text("state = 'active'"),
+        ),
+    )
+
+
 class TokenFamily(Base):
     """All tokens that descend from one grant; a replayed refresh token kills the whole family."""
 
@@ -158,6 +254,7 @@ class TokenFamily(Base):
 
     id: Mapped[Id] = mapped_column(primary_key=True, default=uuid.uuid4)
     authorization_id: Mapped[Id] = mapped_column(ForeignKey("authorization.id"), index=True)
+    openid: Mapped[bool] = mapped_column(Boolean, default=False)  # may ask who the customer is
     created_at: Mapped[Seconds]
     revoked_at: Mapped[Seconds | None]
     revoked_reason: Mapped[Code | None]
@@ -176,6 +273,7 @@ class Token(Base):
     family_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("token_family.id"), index=True)
     scope: Mapped[str] = mapped_column(default="")
     confirmation: Mapped[Digest | None]  # the thumbprint it is bound to, where it is
+    predecessor: Mapped[Digest | None]  # the refresh token this one replaced
     issued_by: Mapped[Name]
     issued_at: Mapped[Seconds]
     expires_at: Mapped[Seconds]
