@@ -9,6 +9,7 @@ from functools import cache
 from espi_server import __version__
 from espi_server.espi import atom_xsd, editions
 from espi_server.espi.editions import Edition
+from espi_server.espi.mapping import json_schema
 
 _DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>'
 _TYPE_ASKED = '<xs:attribute name="type" type="xs:string" use="required"/>'
@@ -17,6 +18,7 @@ _WHAT = {
     "customer": "customers, accounts, agreements, places and meters",
     "sst": "our own elements for the Statewide Standard Tool",
     "atom": "Atom as the shell of resources; the others import it",
+    "json": "the same resources said in JSON; JSON Schema 2020-12",
     "xml": "xml:base and xml:lang; Atom's schema imports it",
 }
 
@@ -38,6 +40,12 @@ class File:
     def digest(self) -> str:
         """SHA-256 of the bytes, in hexadecimal."""
         return hashlib.sha256(self.body).hexdigest()
+
+
+@cache
+def of_json() -> File:
+    """The JSON Schema of the same resources said in JSON: of all that is declared, whatever the edition."""
+    return File(editions.WITH_SST, "json", json_schema.text().encode())
 
 
 @cache

@@ -16,12 +16,12 @@ from espi_server.tools import keeping, schemas
 from espi_server.tools.judging import Judgement, judged
 from espi_server.tools.models import KeptVerdict
 from espi_server.web import tools_pages, uploads
-from espi_server.web.described import TEXT, Answer, Parameter, Schema, describes
+from espi_server.web.described import OBJECT, TEXT, Answer, Parameter, Schema, describes
 from espi_server.web.house import house
 
 blueprint = Blueprint("tools", __name__)
 
-_JSON, _XML = "application/json", "application/xml"
+_JSON, _XML, _SCHEMA = "application/json", "application/xml", "application/schema+json"
 _PRIVATE = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex", "X-Content-Type-Options": "nosniff"}
 _FINDING: Schema = {
     "type": "object",
@@ -170,7 +170,26 @@ def xsd(edition: str, name: str) -> Response:
         raise NotFound(
             f"There is no schema {name[:40]!r} of edition {edition[:40]!r}. /tools/schemas lists them all."
         )
-    response = Response(file.body, content_type=_XML)
+    return _kept_by_browsers(file, _XML)
+
+
+@blueprint.get("/tools/schemas/espi.schema.json")
+@describes(
+    "The JSON Schema",
+    tag="tools",
+    description="Of every resource in this server's JSON, made from our own declarations.",
+    answers={
+        200: Answer("The schema.", {_SCHEMA: OBJECT}, {"ETag": "The SHA-256 of the bytes."}),
+        304: Answer("What you have is still right."),
+    },
+)
+def json_schema() -> Response:
+    """The schema of resources in JSON."""
+    return _kept_by_browsers(schemas.of_json(), _SCHEMA)
+
+
+def _kept_by_browsers(file: schemas.File, kind: str) -> Response:
+    response = Response(file.body, content_type=kind)
     response.set_etag(file.digest)
     response.headers["Cache-Control"] = "public, max-age=3600"
     response.headers["X-Content-Type-Options"] = "nosniff"

@@ -134,7 +134,10 @@ def schema_files() -> Response:
     """Every schema to fetch, by edition."""
     by_edition = groupby(schemas.every().values(), key=lambda file: file.edition)
     return _page(
-        "tools/schemas.html", editions=[(edition, list(files)) for edition, files in by_edition], notes=_NOTES
+        "tools/schemas.html",
+        editions=[(edition, list(files)) for edition, files in by_edition],
+        notes=_NOTES,
+        of_json=schemas.of_json(),
     )
 
 

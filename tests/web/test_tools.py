@@ -482,6 +482,15 @@ def test_a_schema_comes_with_its_type_and_digest(browser, key):
     assert etree.fromstring(answer.data).tag == "{http://www.w3.org/2001/XMLSchema}schema"
 
 
+def test_the_json_schema_comes_too(browser):
+    answer = browser.get("/tools/schemas/espi.schema.json")
+
+    assert answer.mimetype == "application/schema+json"
+    assert answer.json["$schema"].startswith("https://json-schema.org/draft/2020-12")
+    again = browser.get("/tools/schemas/espi.schema.json", headers={"If-None-Match": answer.headers["ETag"]})
+    assert again.status_code == 304
+
+
 @pytest.mark.parametrize("edition", ["4.0", "3.3", "0.7", "sst"])
 def test_the_schemas_of_an_edition_compile_together(edition, tmp_path):
     for (of, name), file in schemas.every().items():
