@@ -57,10 +57,13 @@ Document = str | os.PathLike[str] | BinaryIO
 class Limits(safe.Limits):
     """How much of a document is read, and what judging it may cost.
 
-    `findings` of one rule are kept, the others only counted. `work` is seconds of this thread's processor time, None
-    without end. The lines of findings are quoted up to `quoted` characters, 0 for not at all.
+    A resource has at most this many `elements`, besides twenty for each reading of a block: other resources are read
+    in Python, at a thousand bytes of memory an element. `findings` of one rule are kept, the others only counted.
+    `work` is seconds of this thread's processor time, None without end. The lines of findings are quoted up to
+    `quoted` characters, 0 for not at all.
     """
 
+    elements: int = 2_000_000
     findings: int = 100
     work: float | None = None
     quoted: int = 0
@@ -192,6 +195,10 @@ class _Judge:
             side = "customer" if namespace == CUSTOMER else "usage"
             if local != "LocalTimeParameters" and getattr(self._head, side) is None:
                 setattr(self._head, side, shell.at(content))
+            if _too_many(content, limit=self._limits.elements):
+                raise safe.HostileXml(
+                    f"One {local} has more than {self._limits.elements:,} elements.", shell.line
+                )
             resource = Resource(content, cls, shell, self._context)
             self._judge(resource)
             if local == "IntervalBlock":
@@ -262,6 +269,11 @@ class _Judge:
         order = list(RULES)
         self._verdict.findings = sorted(found, key=lambda each: (each.line, order.index(each.rule)))
         self._verdict.judged.add("DOC-01")
+
+
+_too_many = etree.XPath(
+    "count(descendant::*) > 20 * count(e:IntervalReading) + $limit", namespaces={"e": ESPI}
+)
 
 
 def _clipped(text: str) -> str:

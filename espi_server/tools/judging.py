@@ -44,7 +44,7 @@ def judged(
 ) -> Judgement:
     """What is to be said of a stranger's file, at the cost of at most `work` seconds of processor time."""
     limits = Limits(
-        size=UNPACKED, entry=16 * MIB, tags=1_000_000, findings=25, work=work, quoted=200
+        size=UNPACKED, entry=16 * MIB, tags=1_000_000, elements=50_000, findings=25, work=work, quoted=200
     )  # a year of quarter-hours in one block has 9 MiB and half a million tags
     verdict = check(file, profile, edition, claims=claims, name=name, now=clock.seconds(), limits=limits)
     return Judgement(
