@@ -7,6 +7,7 @@ import logging
 from flask import Blueprint, Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from espi_server.access.consent import Consent, NobodyAsks
 from espi_server.access.disclosures import Disclosures
 from espi_server.access.guard import Guard
 from espi_server.db import Database
@@ -14,6 +15,8 @@ from espi_server.settings import Settings
 from espi_server.web import (
     answers,
     deliveries,
+    oauth,
+    oauth_pages,
     openapi,
     pages,
     requests,
@@ -29,8 +32,10 @@ from espi_server.web.limits import Allowance, Turnstile
 UPLOAD_LIMIT = 1024 * 1024  # bytes of a request body; large deliveries have their own way in
 
 
-def create_app(settings: Settings | None = None, database: Database | None = None) -> Flask:
-    """The WSGI application of one installation."""
+def create_app(
+    settings: Settings | None = None, database: Database | None = None, consent: Consent | None = None
+) -> Flask:
+    """The WSGI application of one installation; `consent` is how it asks its customers."""
     settings = settings or Settings.load()
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     database = database or Database(settings.database_url, pool_size=settings.threads + 8)
@@ -50,6 +55,7 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
         ),
         checks=Turnstile(total=settings.checks, each=max(1, settings.checks - 1), words=uploads.BUSY),
         checkers=Allowance(settings.checks_per_hour, uploads.ENOUGH),
+        consent=consent or NobodyAsks(),
     )
     requests.number(app)
     answers.answer_problems(app)
@@ -64,5 +70,5 @@ def create_app(settings: Settings | None = None, database: Database | None = Non
 
 def _blueprints() -> list[Blueprint]:
     """Every way in, pages for people last."""
-    plain = (status, openapi, tools, tools_pages, pages)
+    plain = (status, openapi, oauth, tools, tools_pages, oauth_pages, pages)
     return [*(each.blueprint for each in plain), resources.blueprint(), deliveries.blueprint()]

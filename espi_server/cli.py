@@ -13,6 +13,7 @@ from dataclasses import fields
 import click
 
 from espi_server import __version__, migrate, work
+from espi_server.access.asp_commands import asp, keys_command
 from espi_server.access.commands import authorize, export, token
 from espi_server.accounts.commands import utility
 from espi_server.demo.command import demo
@@ -110,6 +111,8 @@ for command in (
     layout_command,
     render_command,
     export,
+    asp,
+    keys_command,
     authorize,
     token,
     rates,

@@ -70,6 +70,12 @@ class Settings:
         "http://localhost:8000", _address, "the public address, without a utility's code; https in production"
     )
     proxies: int = setting(0, _number, "how many reverse proxies stand in front and set `X-Forwarded-*`")
+    certificate_header: str = setting(
+        "",
+        _text,
+        "the header in which the proxy hands on the TLS certificate a client has shown, such as "
+        "`X-Client-Certificate`; needs `ESPI_PROXIES`, and the proxy must drop what clients send in it",
+    )
     workers: int = setting(1, _number, "server processes")
     threads: int = setting(32, _number, "threads per process; at least 32, so slow readers leave room")
     feeds: int = setting(24, _number, "feeds one process streams at once; below `threads`")
@@ -120,6 +126,10 @@ class Settings:
         if min(self.check_bytes, self.check_seconds, self.checks, self.checks_per_hour) < 1:
             raise BadSetting(
                 "ESPI_CHECK_BYTES, ESPI_CHECK_SECONDS, ESPI_CHECKS and ESPI_CHECKS_PER_HOUR must be at least 1."
+            )
+        if self.certificate_header and not self.proxies:
+            raise BadSetting(
+                "ESPI_CERTIFICATE_HEADER needs ESPI_PROXIES: without a proxy anybody could write that header."
             )
         if self.mode == "production":
             self._check_production()

@@ -4,16 +4,35 @@ from __future__ import annotations
 
 import secrets
 import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
 
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, KeySet, OKPKey, RSAKey
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from espi_server import clock
-from espi_server.access.models import Application
+from espi_server.access import tokens
+from espi_server.access.models import Application, ApplicationSecret, Asp
+from espi_server.access.oauth import policies
+from espi_server.access.oauth.policies import LONGEST_WINDOW
+from espi_server.access.opening import PRODUCTION
 from espi_server.accounts.models import Utility
-from espi_server.errors import NotFound, Usage
+from espi_server.energy import changes
+from espi_server.errors import Conflict, NotFound, Usage
 
+REVIEW, ON_HOLD, REVOKED = 1, 3, 4  # DataCustodianApplicationStatus, beside PRODUCTION
 LONGEST = 256  # characters of a client_name
+SHORTEST_RSA = 2048
+_LONGEST_ADDRESS = 512
+_THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
+
+
+class BadApplication(Usage):
+    """This application cannot be registered so."""
 
 
 class BadName(Usage):
@@ -31,6 +50,135 @@ def find(session: Session, utility: Utility, name: str) -> Application:
 def find_or_create(session: Session, utility: Utility, name: str, *, by: str) -> Application:
     """The application of this name; a new one, in production, is recorded as created by `by`."""
     return _named(session, utility, _checked(name)) or _create(session, utility, name, by)
+
+
+@dataclass(frozen=True)
+class Registration:
+    """What a company states about its application, and what it is held to."""
+
+    name: str
+    policy: str = "standard"
+    redirect_uris: Sequence[str] = ()
+    notify_uri: str | None = None
+    scope: str = ""  # "": everything the policy allows
+    jwks: Mapping[str, Any] = field(default_factory=dict)
+    certificates: Sequence[str] = ()  # SHA-256 thumbprints in hex
+    retry_window: int = 0
+    kind: str = "data-only"
+
+
+def register(session: Session, utility: Utility, stated: Registration, *, by: str) -> Application:
+    """A company's new application, in review: it can do nothing before it is qualified."""
+    if _named(session, utility, _checked(stated.name)) is not None:
+        raise Conflict(f"{utility.name} has an application {stated.name!r} already.")
+    policy = policies.named(stated.policy)
+    for uri in stated.redirect_uris:
+        check_address(uri)
+    if stated.notify_uri:
+        check_address(stated.notify_uri)
+    if stated.retry_window and not (policy.may_retry and 0 < stated.retry_window <= LONGEST_WINDOW):
+        raise BadApplication(f"A retry window is 1 to {LONGEST_WINDOW} seconds, and for legacy clients only.")
+    if policies.BASIC not in policy.ways and not (stated.jwks or stated.certificates):
+        raise BadApplication(
+            f"An application of the {policy.name} policy needs public keys (--jwks) or a certificate."
+        )
+    application = _create(session, utility, stated.name, by)
+    application.asp_id = _company(session, stated).id
+    application.status, application.policy = REVIEW, policy.name
+    application.redirect_uris, application.notify_uri = list(stated.redirect_uris), stated.notify_uri
+    application.scope, application.jwks = stated.scope, public_keys(stated.jwks)
+    application.certificates, application.retry_window = list(stated.certificates), stated.retry_window
+    session.flush()
+    return application
+
+
+def new_secret(session: Session, application: Application, *, overlap: int = 0) -> str:
+    """A new client secret, in clear and once; older ones work for `overlap` seconds more, the newest of them only."""
+    if policies.BASIC not in policies.named(application.policy).ways:
+        raise BadApplication(f"An application of the {application.policy} policy has keys, no secret.")
+    now = clock.seconds()
+    live = select(ApplicationSecret).where(
+        ApplicationSecret.application_id == application.id, ApplicationSecret.revoked_at.is_(None)
+    )
+    # Of two made in one second the one that has no end yet is the newer.
+    newest = sorted(
+        session.scalars(live), key=lambda row: (row.created_at, row.expires_at is None), reverse=True
+    )
+    for place, row in enumerate(newest):
+        ends = now + overlap if place == 0 else now
+        row.expires_at = ends if row.expires_at is None else min(ends, row.expires_at)
+    secret = tokens.chance("secret")
+    session.add(
+        ApplicationSecret(digest=tokens.digest(secret), application_id=application.id, created_at=now)
+    )
+    return secret
+
+
+def set_status(session: Session, application: Application, status: int) -> None:
+    """Put an application into production (2), on hold (3) or back into review (1); its tokens follow at once."""
+    application.status, application.updated_at = status, clock.seconds()
+    company = session.get(Asp, application.asp_id) if application.asp_id else None
+    if company is not None and status == PRODUCTION:
+        company.status = "qualified"
+    note_change(session, application)
+
+
+def note_change(session: Session, application: Application) -> None:
+    """Write down that the company has to be told of a change of its registration."""
+    changes.note(session, application.utility_id, "ApplicationInformation", application.id, "changed")
+
+
+def every(session: Session, utility: Utility) -> list[Application]:
+    """A utility's applications by name."""
+    chosen = select(Application).where(Application.utility_id == utility.id)
+    return list(session.scalars(chosen.order_by(Application.name)))
+
+
+def check_address(address: str) -> None:
+    """`BadApplication` unless it may be registered: https (http for this machine only), nothing hidden in it."""
+    parts = urlsplit(address)
+    is_safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _THIS_MACHINE)
+    # RFC 6749 3.1.2: absolute and without fragment; with `@` another host is meant than the one that is read.
+    if (
+        not is_safe
+        or not parts.hostname
+        or "#" in address
+        or "@" in parts.netloc
+        or not address.isascii()
+        or any(each <= " " or each in '"<>\\^`{|}' for each in address)
+        or len(address) > _LONGEST_ADDRESS
+    ):
+        raise BadApplication(
+            f"The address {address[:200]!r} cannot be registered: it is absolute, https, without user and fragment."
+        )
+
+
+def public_keys(jwks: Mapping[str, Any]) -> dict[str, Any]:
+    """A key set of public keys that are strong enough; `BadApplication` tells what is not."""
+    if not jwks:
+        return {}
+    try:
+        found = KeySet.import_key_set({"keys": [dict(each) for each in jwks["keys"]]})
+    except (JoseError, ValueError, KeyError, TypeError) as error:
+        raise BadApplication(f"The key set cannot be read as a JWKS (RFC 7517): {error}") from error
+    for key in found.keys:
+        if not isinstance(key, RSAKey | ECKey | OKPKey) or key.is_private:
+            raise BadApplication(
+                "A key set holds public keys only: RSA, EC or OKP, without the private part."
+            )
+        if isinstance(key, RSAKey) and key.public_key.key_size < SHORTEST_RSA:
+            raise BadApplication(f"RSA keys have at least {SHORTEST_RSA} bits.")
+    return {"keys": [key.as_dict(private=False) for key in found.keys]}
+
+
+def _company(session: Session, stated: Registration) -> Asp:
+    """The company of this name, the same at every utility."""
+    found = session.scalar(select(Asp).where(Asp.name == stated.name))
+    if found is None:
+        found = Asp(id=uuid.uuid4(), name=stated.name, kind=stated.kind, created_at=clock.seconds())
+        session.add(found)
+        session.flush()
+    return found
 
 
 def _checked(name: str) -> str:

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import click
 from sqlalchemy.orm import Session
 
-from espi_server.access import applications, exporting, grants, tokens
+from espi_server.access import applications, exporting, grants, machines, tokens
 from espi_server.access.addresses import resource_base
 from espi_server.accounts import utilities
 from espi_server.accounts.models import Utility
@@ -114,7 +114,9 @@ def add(
         issued = tokens.issue(
             session, kind, utility.id, application=client, scope=scope, lifetime=lifetime, issued_by=_who()
         )
-        answer = _machine_answer(settings, utility, kind, issued, scope, lifetime)
+        answer = machines.answer(
+            utility, kind, issued, scope, lifetime=lifetime, installation=settings.base_url
+        )
         if kind == "registration" and client:
             base = resource_base(utility.base_url, utility.code, settings.base_url)
             answer["resourceURI"] = paths.application_information(base, str(client.id))
@@ -177,21 +179,6 @@ def _write(file: Path, parts: Iterable[bytes]) -> None:
         unfinished.replace(file)
     finally:
         unfinished.unlink(missing_ok=True)
-
-
-def _machine_answer(
-    settings: Settings, utility: Utility, kind: str, issued: str, scope: str, lifetime: int | None
-) -> dict[str, Any]:
-    base = resource_base(utility.base_url, utility.code, settings.base_url)
-    answer = {
-        "access_token": issued,
-        "token_type": "Bearer",
-        "expires_in": lifetime or tokens.LIFETIMES[kind],
-    }
-    if kind == "client":
-        # PG&E's name for it, which its clients look for.
-        answer |= {"client_access_token": issued, "authorizationURI": paths.authorizations(base)}
-    return answer | {"scope": scope, "resourceURI": base}
 
 
 def _chosen(

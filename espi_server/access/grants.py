@@ -102,27 +102,68 @@ def authorize(
     if until is not None and until <= now:
         raise CannotAuthorize("The end of an authorization lies in the future.")
     client = find_or_create(session, utility, application, by=by)
-    _replace_live(session, utility, client, chosen.customer)
+    return begin(
+        session,
+        client,
+        chosen.customer.id if chosen.customer else None,
+        shareable,
+        scope=str(granted),
+        until=now + YEAR if until is None else until,
+        identified={"when": now, "method": "operator", "by": by},
+        by=by,
+    )
+
+
+def begin(
+    session: Session,
+    client: Application,
+    customer_id: uuid.UUID | None,
+    usage_points: Sequence[UsagePoint],
+    *,
+    scope: str,
+    until: int,
+    identified: dict[str, Any],
+    by: str,
+    consent_record_id: uuid.UUID | None = None,
+) -> Authorization:
+    """A new authorization over these usage points; a live one of this company for this customer is replaced."""
+    granted, now = Scope.parse(scope), clock.seconds()
+    _replace_live(session, client, customer_id)
     authorization = Authorization(
         id=uuid.uuid4(),
-        utility_id=utility.id,
+        utility_id=client.utility_id,
         application_id=client.id,
-        customer_id=chosen.customer.id if chosen.customer else None,
-        scope=str(granted),
+        customer_id=customer_id,
+        scope=scope,
         bulk_id=granted.bulk,
         history_from=None if granted.history_length is None else now - granted.history_length,
         starts_at=now,
-        ends_at=now + YEAR if until is None else until,
-        identified={"when": now, "method": "operator", "by": by},
+        ends_at=until,
+        identified=identified,
+        consent_record_id=consent_record_id,
         created_by=by,
         created_at=now,
         updated_at=now,
     )
     session.add(authorization)
     session.flush()
-    _open(session, authorization, shareable)
+    _open(session, authorization, usage_points)
     _tell(session, authorization, "granted")
     return authorization
+
+
+def shareable_of(
+    session: Session, utility_id: uuid.UUID, customer_id: uuid.UUID, ids: Sequence[uuid.UUID]
+) -> list[UsagePoint]:
+    """Those of these usage points that are the customer's now and may be shared; perhaps none."""
+    chosen = _usage_points(
+        session,
+        UsagePoint.utility_id == utility_id,
+        UsagePoint.customer_id == customer_id,
+        UsagePoint.id.in_(ids),
+    )
+    wholesale = _wholesale(session, chosen)
+    return [each for each in chosen if each.agreement_id not in wholesale]
 
 
 def end(session: Session, authorization: Authorization, reason: str) -> None:
@@ -145,31 +186,61 @@ def token_answer(
     *,
     installation: str,
     lifetime: int | None = None,
+    openid: bool = False,
+    confirmation: bytes | None = None,
     by: str,
 ) -> dict[str, Any]:
-    """What the token endpoint says for an authorization (ESPI, RFC 6749 5.1), with new tokens."""
-    application = session.get_one(Application, authorization.application_id)
-    family = TokenFamily(id=uuid.uuid4(), authorization_id=authorization.id, created_at=clock.seconds())
+    """What the token endpoint says for an authorization (ESPI, RFC 6749 5.1), with the first tokens of a family."""
+    family = TokenFamily(
+        id=uuid.uuid4(), authorization_id=authorization.id, openid=openid, created_at=clock.seconds()
+    )
     session.add(family)
     session.flush()
-    lifetime = lifetime or tokens.LIFETIMES["access"]
+    return next_answer(
+        session,
+        utility,
+        authorization,
+        family,
+        installation=installation,
+        lifetime=lifetime,
+        confirmation=confirmation,
+        by=by,
+    )
+
+
+def next_answer(
+    session: Session,
+    utility: Utility,
+    authorization: Authorization,
+    family: TokenFamily,
+    *,
+    installation: str,
+    lifetime: int | None = None,
+    confirmation: bytes | None = None,
+    predecessor: bytes | None = None,
+    by: str,
+) -> dict[str, Any]:
+    """The same with the next tokens of a family; `predecessor` is the digest of the refresh token they follow."""
     common: dict[str, Any] = {
-        "application": application,
+        "application": session.get_one(Application, authorization.application_id),
         "authorization": authorization,
         "scope": authorization.scope,
         "family_id": family.id,
+        "confirmation": confirmation,
         "issued_by": by,
     }
     until_end = authorization.ends_at - clock.seconds()
+    lifetime = min(lifetime or tokens.LIFETIMES["access"], until_end)
+    idle = min(tokens.LIFETIMES["refresh"], until_end)
     base = resource_base(utility.base_url, utility.code, installation)
     return {
-        "access_token": tokens.issue(
-            session, "access", utility.id, lifetime=min(lifetime, until_end), **common
-        ),
+        "access_token": tokens.issue(session, "access", utility.id, lifetime=lifetime, **common),
         "token_type": "Bearer",
-        "expires_in": min(lifetime, until_end),
-        "refresh_token": tokens.issue(session, "refresh", utility.id, lifetime=until_end, **common),
-        "scope": authorization.scope,
+        "expires_in": lifetime,
+        "refresh_token": tokens.issue(
+            session, "refresh", utility.id, lifetime=idle, predecessor=predecessor, **common
+        ),
+        "scope": f"openid {authorization.scope}" if family.openid else authorization.scope,
         "resourceURI": paths.batch_subscription(base, str(authorization.id)),
         "authorizationURI": paths.authorization(base, str(authorization.id)),
         "customerResourceURI": _customer_resource(base, authorization),
@@ -204,16 +275,7 @@ def _usage_points(session: Session, *conditions: Any) -> list[UsagePoint]:
 
 def _shareable(session: Session, chosen: Chosen) -> list[UsagePoint]:
     """The chosen usage points without those of wholesale agreements, which are never shared."""
-    wholesale = set(
-        session.scalars(
-            select(ServiceAgreement.id).where(
-                ServiceAgreement.customer_class == NEVER_SHAREABLE,
-                ServiceAgreement.id.in_(
-                    {each.agreement_id for each in chosen.usage_points if each.agreement_id}
-                ),
-            )
-        )
-    )
+    wholesale = _wholesale(session, chosen.usage_points)
     shareable = [each for each in chosen.usage_points if each.agreement_id not in wholesale]
     if not chosen.usage_points:
         raise CannotAuthorize(
@@ -224,11 +286,26 @@ def _shareable(session: Session, chosen: Chosen) -> list[UsagePoint]:
     return shareable
 
 
-def _replace_live(session: Session, utility: Utility, client: Application, customer: Customer | None) -> None:
+def _wholesale(session: Session, usage_points: Sequence[UsagePoint]) -> set[uuid.UUID | None]:
+    """Which of the agreements of these usage points are never shared."""
+    agreements = {each.agreement_id for each in usage_points if each.agreement_id}
+    return set(
+        session.scalars(
+            select(ServiceAgreement.id).where(
+                ServiceAgreement.customer_class == NEVER_SHAREABLE, ServiceAgreement.id.in_(agreements)
+            )
+        )
+    )
+
+
+def _replace_live(session: Session, client: Application, customer_id: uuid.UUID | None) -> None:
+    if customer_id is not None:
+        # Two yeses at once wait for each other here: only one authorization may be live.
+        session.execute(select(Customer.id).where(Customer.id == customer_id).with_for_update(key_share=True))
     live = select(Authorization).where(
-        Authorization.utility_id == utility.id,
+        Authorization.utility_id == client.utility_id,
         Authorization.application_id == client.id,
-        Authorization.customer_id == customer.id if customer else Authorization.customer_id.is_(None),
+        Authorization.customer_id == customer_id if customer_id else Authorization.customer_id.is_(None),
         Authorization.ended_at.is_(None),
     )
     for earlier in session.scalars(live):

@@ -52,12 +52,19 @@ class Guard:
         self._database = database
         self._look_up = Compiled(_statement(), database.engine)
 
-    def admit(self, driver: Any, authorization: str | None, utility: str) -> Grant:
-        """The grant behind an `Authorization` header at a utility; `Unauthorized` where there is none."""
+    def admit(
+        self, driver: Any, authorization: str | None, utility: str, certificate: bytes | None = None
+    ) -> Grant:
+        """The grant behind an `Authorization` header at a utility; `Unauthorized` where there is none.
+
+        A token that is bound to a TLS certificate is none without it (RFC 8705 3): `certificate` is its SHA-256.
+        """
         token = bearer(authorization)
         fingerprint = digest(token)
         rows = self._look_up.rows(driver, digest=fingerprint)
         if not rows or rows[0][3] != utility or not _is_live(rows[0], clock.seconds()):
+            raise _invalid()
+        if rows[0][17] is not None and bytes(rows[0][17]) != certificate:
             raise _invalid()
         return _grant(fingerprint, rows[0])
 
@@ -99,6 +106,7 @@ def _statement() -> Any:
             Authorization.starts_at,
             Authorization.ends_at,
             Authorization.ended_at,
+            Token.confirmation,
         )
         .join(Utility, Utility.id == Token.utility_id)
         .outerjoin(Application, Application.id == Token.application_id)
@@ -109,7 +117,7 @@ def _statement() -> Any:
 
 
 def _is_live(row: tuple[Any, ...], now: int) -> bool:
-    expires_at, revoked_at, family_revoked_at, status, starts_at, ends_at, ended_at = row[10:]
+    expires_at, revoked_at, family_revoked_at, status, starts_at, ends_at, ended_at = row[10:17]
     if row[0] == "refresh" or expires_at <= now or revoked_at is not None or family_revoked_at is not None:
         return False
     if status is not None and status != PRODUCTION:

@@ -23,6 +23,11 @@ PREFIXES: Final = {
     "registration": "gbg_",
     "upload": "gbu_",
     "custodian": "gbd_",
+    # Not tokens, but as random and as secret: what stands for a request or a decision for a moment.
+    "code": "gbx_",
+    "pending": "gbq_",
+    "pushed": "gbp_",
+    "secret": "gbs_",
 }
 LETTERS: Final = {
     "access": "A",
@@ -50,6 +55,11 @@ def digest(token: str) -> bytes:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 
+def chance(kind: str) -> str:
+    """A new random of this kind, in clear."""
+    return PREFIXES[kind] + secrets.token_urlsafe(32)
+
+
 def issue(
     session: Session,
     kind: str,
@@ -60,10 +70,12 @@ def issue(
     scope: str = "",
     family_id: uuid.UUID | None = None,
     lifetime: int | None = None,
+    confirmation: bytes | None = None,
+    predecessor: bytes | None = None,
     issued_by: str,
 ) -> str:
     """A new token of `kind`; its clear text, which is returned once and kept nowhere."""
-    token = PREFIXES[kind] + secrets.token_urlsafe(32)
+    token = chance(kind)
     now = clock.seconds()
     session.add(
         Token(
@@ -74,6 +86,8 @@ def issue(
             authorization_id=authorization.id if authorization else None,
             family_id=family_id,
             scope=scope,
+            confirmation=confirmation,
+            predecessor=predecessor,
             issued_by=issued_by,
             issued_at=now,
             expires_at=now + (LIFETIMES[kind] if lifetime is None else lifetime),

@@ -28,6 +28,15 @@ from espi_server.errors import (
 from espi_server.espi.query import BadParameter
 from espi_server.web.requests import request_id
 
+# A broken connection is an InterfaceError once the driver has noticed.
+AWAY = (
+    OperationalError,
+    InterfaceError,
+    TimeoutError,
+    sqlite3.OperationalError,
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+)
 PAUSE = 5  # seconds a client is asked to wait while the database is away
 _SHOWN = 200  # characters of a bad value that are told back
 _UNWRITABLE = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -39,9 +48,7 @@ def answer_problems(app: Flask) -> None:
     app.register_error_handler(Problem, problem)
     app.register_error_handler(BadParameter, _bad_parameter)
     app.register_error_handler(HTTPException, _http)
-    # A broken connection is an InterfaceError once the driver has noticed.
-    drivers = (sqlite3.OperationalError, psycopg.OperationalError, psycopg.InterfaceError)
-    for away in (OperationalError, InterfaceError, TimeoutError, *drivers):
+    for away in AWAY:
         app.register_error_handler(away, _away)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from flask import current_app
 
+from espi_server.access.consent import Consent
 from espi_server.access.disclosures import Disclosures
 from espi_server.access.guard import Guard
 from espi_server.db import Database
@@ -27,6 +28,7 @@ class House:
     deliveries: Turnstile
     checks: Turnstile
     checkers: Allowance
+    consent: Consent
 
 
 def house() -> House:

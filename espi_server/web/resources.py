@@ -31,7 +31,7 @@ from espi_server.espi.query import Query
 from espi_server.espi.raw import parser
 from espi_server.espi.rights import FULL, Rights
 from espi_server.espi.scope import is_bulk_id
-from espi_server.web import customers, sending, small
+from espi_server.web import certificates, customers, sending, small
 from espi_server.web.asked import Asked, scope_rights
 from espi_server.web.house import house
 from espi_server.web.negotiation import Representation
@@ -67,7 +67,8 @@ def _ask_for_the_token_first() -> None:
 def admitted(code: str) -> Grant:
     """Who asks, at this utility; `Unauthorized` without a live token."""
     with house().database.driver() as driver:
-        return house().guard.admit(driver, request.headers.get("Authorization"), code)
+        header = request.headers.get("Authorization")
+        return house().guard.admit(driver, header, code, certificates.presented())
 
 
 def _view(pattern: Pattern) -> Callable[..., Response]:

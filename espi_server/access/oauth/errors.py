@@ -1,0 +1,33 @@
+"""What goes wrong between machines, in the form of RFC 6749 5.2."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from authlib.oauth2.rfc6749.errors import InvalidClientError, InvalidRequestError
+
+UNKNOWN = "This client is not known here, or did not show who it is in a way its registration allows."
+
+
+class Refused(InvalidClientError):
+    """Whatever is wrong with a client's way of showing who it is, the answer is the same."""
+
+    def __init__(self) -> None:
+        super().__init__(description=UNKNOWN, status_code=401)
+
+    def get_headers(self) -> list[tuple[str, str]]:
+        """Those of every error, and how to do better."""
+        plain = [each for each in super().get_headers() if each[0] != "WWW-Authenticate"]
+        return [*plain, ("WWW-Authenticate", 'Basic realm="oauth"')]
+
+
+class Wrong(InvalidRequestError):
+    """A request that cannot be taken, in words that may hold what was sent."""
+
+    def __init__(self, words: str, **more: Any) -> None:
+        super().__init__(sayable(words), **more)
+
+
+def sayable(words: str) -> str:
+    """The words in the characters an error_description may have (RFC 6749 5.2)."""
+    return "".join(each if " " <= each <= "~" and each not in '"\\' else "?" for each in words)

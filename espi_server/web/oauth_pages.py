@@ -1,0 +1,33 @@
+"""What the authorization server says to the person in front of the browser, where it can send nobody on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response
+
+from espi_server.accounts import utilities
+from espi_server.errors import Problem
+from espi_server.web import looks
+from espi_server.web.house import house
+
+blueprint = Blueprint("oauth_pages", __name__)
+
+
+@blueprint.get("/<code>/oauth/not-yet")
+def not_yet(code: str) -> Response:
+    """Nobody can sign in at this installation."""
+    with house().database.reading() as session:
+        utility = utilities.find(session, code)
+    return _page("oauth/not_yet.html", 503, utility=utility)
+
+
+def refused(problem: Problem) -> Response:
+    """A request that names nobody we know, or an address nobody registered, goes nowhere (RFC 6749 4.1.2.1)."""
+    return _page("oauth/refused.html", problem.status, problem=problem)
+
+
+def _page(template: str, status: int, **values: Any) -> Response:
+    response = looks.page(template, status=status, **values)
+    response.headers["Cache-Control"] = "no-store"
+    return response
