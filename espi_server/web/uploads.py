@@ -33,6 +33,7 @@ DETECT = "auto"
 _FORM = "multipart/form-data"
 _FORMS = (_FORM, "application/x-www-form-urlencoded", "")
 _AROUND = 64 * 1024  # bytes of a form around its file
+_FIELDS = 256 * 1024  # Werkzeug holds its own reads of 64 KiB and what they left against this bound of fields, too
 _PARTS = 12
 _IN_MEMORY = 1024 * 1024
 _NO_FORM = "The form cannot be read: send multipart/form-data with one file in the field `file`."
@@ -116,7 +117,7 @@ def _field(opened: ExitStack, most: int) -> tuple[BinaryIO, str]:
     """The file of a form. The form is parsed here and not by Flask, so that what it opens is closed, come what may."""
     parser = FormDataParser(
         stream_factory=lambda *_, **__: _spool(opened),
-        max_form_memory_size=_AROUND,
+        max_form_memory_size=_FIELDS,
         max_content_length=most + _AROUND,
         max_form_parts=_PARTS,
         silent=False,

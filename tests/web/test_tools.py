@@ -243,6 +243,16 @@ def test_two_files_a_wrong_field_and_a_thousand_parts_are_refused(browser):
     assert b"What came is called `upload`" in answers[1].data
 
 
+@pytest.mark.parametrize("step", [1, 7, 40, 100, 70_000])
+def test_a_file_of_many_lines_comes_through_the_form_wherever_its_lines_end(browser, step):
+    lines = (b" " * (step - 1) + b"\n") * (400_000 // step)
+
+    answer = send(browser, data=GOOD.replace(b"</feed>", lines + b"</feed>"), accept="application/json")
+
+    assert answer.status_code == 201
+    assert answer.json["refused"] is None
+
+
 @pytest.mark.parametrize("body", [b"", b"--x\r\nnonsense", b"a=b"])
 @pytest.mark.parametrize(
     "kind", ["multipart/form-data; boundary=x", "multipart/form-data", "application/x-www-form-urlencoded"]
