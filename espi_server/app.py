@@ -15,6 +15,7 @@ from espi_server.settings import Settings
 from espi_server.web import (
     answers,
     deliveries,
+    managing,
     oauth,
     oauth_pages,
     openapi,
@@ -71,4 +72,4 @@ def create_app(
 def _blueprints() -> list[Blueprint]:
     """Every way in, pages for people last."""
     plain = (status, openapi, oauth, tools, tools_pages, oauth_pages, pages)
-    return [*(each.blueprint for each in plain), resources.blueprint(), deliveries.blueprint()]
+    return [*(each.blueprint for each in plain), resources.blueprint(), deliveries.blueprint(), managing.blueprint()]

@@ -250,17 +250,18 @@ def managed_entry(asked: Asked) -> Response:
     with house().database.reading() as session:
         if kind == "Authorization":
             consent = session.get(Authorization, asked.id(kind))
-            consent = _owned(asked, consent, consent.application_id if consent else None)
+            consent = owned(asked, consent, consent.application_id if consent else None)
             entry = own.authorization_entry(consent, asked.addresses, alone=True)
         else:
             client = session.get(Application, asked.id(kind))
-            client = _owned(asked, client, client.id if client else None)
+            client = owned(asked, client, client.id if client else None)
             utility = session.get_one(Utility, asked.grant.utility_id)
             entry = own.application_entry(client, utility, asked.addresses, alone=True)
     return sending.document(asked, entry.body, entry.updated)
 
 
-def _owned(asked: Asked, row: Row | None, owner: uuid.UUID | None) -> Row:
+def owned(asked: Asked, row: Row | None, owner: uuid.UUID | None) -> Row:
+    """The row, if it is this utility's and this application's (a custodian: anybody's there)."""
     if row is None or row.utility_id != asked.grant.utility_id:
         raise asked.nowhere()
     if asked.application not in (None, owner):

@@ -1,0 +1,152 @@
+"""What a company (or the utility) may change of a consent and of a registration: FB_44 and FB_41.
+
+A consent can be given back or end sooner, never grow: that needs the customer. A registration holds what the company
+states about itself; a new address of its own is looked at before it is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, TypeVar
+
+from lxml import etree
+from sqlalchemy.orm import Session
+
+from espi_server import clock
+from espi_server.access import applications, grants
+from espi_server.access.models import Application, Authorization
+from espi_server.access.resources import authorizations
+from espi_server.energy import changes
+from espi_server.errors import BadRequest, Conflict
+from espi_server.espi import atom, safe
+from espi_server.espi import authorization as espi
+from espi_server.espi.codes import AuthorizationStatus
+from espi_server.espi.content import Content
+from espi_server.espi.errors import EspiError
+from espi_server.espi.scope import Scope, ScopeError
+
+Stated = TypeVar("Stated", bound=Content)
+
+LIMITS = safe.Limits()
+
+
+class BadEntry(BadRequest):
+    """The body is not an entry of this kind."""
+
+
+def read(body: bytes, kind: type[Stated]) -> Stated:
+    """The one resource in a body: an Atom entry, or the bare element."""
+    try:
+        root = safe.parse(body, LIMITS)
+        element = root if root.tag == f"{{{kind.namespace}}}{kind.name}" else _inside(root)
+        if element.tag != f"{{{kind.namespace}}}{kind.name}":
+            raise BadEntry(f"The entry holds {etree.QName(element).localname!r}; {kind.name} is expected.")
+        stated = kind.read(element)
+    except EspiError as error:
+        raise BadEntry(f"The body cannot be read: {error}") from error
+    problems = stated.problems()
+    if problems:
+        path, message = problems[0][:2]
+        raise BadEntry(f"The element {path} cannot be taken: {message}")
+    return stated
+
+
+def _inside(root: etree._Element) -> etree._Element:
+    contents = [each for entry in atom.read_feed(root).entries for each in entry.contents]
+    if len(contents) != 1:
+        raise BadEntry(f"The body is an Atom entry with one resource; it holds {len(contents)}.")
+    return contents[0]
+
+
+# --- a consent (FB_44) ----------------------------------------------------------------------------------
+
+
+def give_back(session: Session, authorization: Authorization, *, by: str) -> None:
+    """End it; who has it already ended hears the same."""
+    grants.end(session, authorization, "cancelled by utility" if by == "custodian" else "given back")
+
+
+def restate(session: Session, authorization: Authorization, stated: espi.Authorization, *, by: str) -> None:
+    """What a PUT says: status 0 gives it back, an earlier end is taken, anything wider is refused."""
+    if not _is_same(getattr(stated, "scope", None), authorization.scope):
+        raise Conflict("Another scope needs another consent: send the customer through /oauth/authorize.")
+    if getattr(stated, "status", None) == AuthorizationStatus.REVOKED:
+        give_back(session, authorization, by=by)
+        return
+    if authorization.ended_at is not None:
+        raise Conflict("This authorization has ended; only its customer can give another.")
+    _end_sooner(session, authorization, getattr(stated, "expires_at", None))
+
+
+def _is_same(wanted: str | None, granted: str) -> bool:
+    """Does a scope that is stated mean the granted one? None stated is none changed."""
+    try:
+        return not wanted or Scope.parse(wanted) == Scope.parse(granted)
+    except ScopeError as error:
+        raise BadEntry(f"The scope cannot be read: {error}") from error
+
+
+def _end_sooner(session: Session, authorization: Authorization, ends: int | None) -> None:
+    if ends is None or ends == authorization.ends_at:
+        return
+    if ends > authorization.ends_at:
+        raise Conflict("An authorization ends when its customer said, or sooner.")
+    now = clock.seconds()
+    if ends <= now:
+        raise BadEntry("The parameter expires_at lies in the past; status 0 gives the authorization back.")
+    authorization.ends_at, authorization.updated_at = ends, now
+    authorization.version += 1
+    changes.note(session, authorization.utility_id, "Authorization", authorization.id, "changed")
+
+
+# --- a registration (FB_41) -----------------------------------------------------------------------------
+
+
+def withdraw(session: Session, application: Application) -> None:
+    """The application is gone for good, and with it what customers gave it; its row stays for the record."""
+    if application.status == applications.REVOKED:
+        return
+    applications.set_status(session, application, applications.REVOKED)
+    for each in authorizations(session, application.utility_id, application.id):
+        grants.end(session, each, "offboarded")
+
+
+def register_anew(
+    session: Session, application: Application, stated: espi.ApplicationInformation, *, by: str
+) -> None:
+    """What a PUT says of the company's own fields; the utility's are the utility's.
+
+    Where answers or notifications go to a new address, the application goes back into review.
+    """
+    if getattr(stated, "client_id", None) not in (None, application.client_id):
+        raise Conflict("The client_id is given once and stays.")
+    addresses = [str(each) for each in getattr(stated, "redirect_uri", None) or [] if each]
+    notify = str(getattr(stated, "third_party_notify_uri", None) or "") or None
+    for each in [*addresses, *([notify] if notify else [])]:
+        applications.check_address(each)
+    is_moved = (addresses or application.redirect_uris, notify) != (
+        application.redirect_uris, application.notify_uri,
+    )  # fmt: skip
+    application.redirect_uris = addresses or application.redirect_uris
+    application.notify_uri = notify
+    application.information = {**application.information, **dict(_spoken(stated))}
+    application.updated_at = clock.seconds()
+    status = getattr(stated, "data_custodian_application_status", None)
+    if by == "custodian" and status is not None:
+        applications.set_status(session, application, int(status))
+    elif is_moved and by != "custodian":
+        applications.set_status(session, application, applications.REVIEW)
+    else:
+        applications.note_change(session, application)
+
+
+def _spoken(stated: espi.ApplicationInformation) -> Iterator[tuple[str, Any]]:
+    description = getattr(stated, "third_party_application_description", None)
+    contacts = [str(each) for each in getattr(stated, "contacts", None) or []]
+    found = {
+        "description": description,
+        "software_id": getattr(stated, "software_id", None),
+        "software_version": getattr(stated, "software_version", None),
+        "contacts": contacts,
+    }
+    return ((name, value) for name, value in found.items() if value)
