@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import secrets
 import uuid
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from joserfc.errors import JoseError
+from joserfc.errors import JoseError, SecurityWarning
 from joserfc.jwk import ECKey, KeySet, OKPKey, RSAKey
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -158,7 +159,9 @@ def public_keys(jwks: Mapping[str, Any]) -> dict[str, Any]:
     if not jwks:
         return {}
     try:
-        found = KeySet.import_key_set({"keys": [dict(each) for each in jwks["keys"]]})
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SecurityWarning)  # what is weak is refused below
+            found = KeySet.import_key_set({"keys": [dict(each) for each in jwks["keys"]]})
     except (JoseError, ValueError, KeyError, TypeError) as error:
         raise BadApplication(f"The key set cannot be read as a JWKS (RFC 7517): {error}") from error
     for key in found.keys:
