@@ -203,6 +203,8 @@ class Verdict:
             lines.append(f"  read: {self.summary}")
             shows = ", ".join(f"{number} {FUNCTION_BLOCKS[number]}" for number in self.blocks)
             lines.append(f"  function blocks shown: {shows or 'none'}")
+            if untested := ", ".join(str(number) for number in self.claims if f"FB-{number:02}" not in RULES):
+                lines.append(f"  function blocks claimed that no rule tests: {untested}")
         return lines
 
     @property

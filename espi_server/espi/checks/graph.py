@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import islice
+
 from .rule import Faults, Place, Severity, rule
 from .whole import Document
 
@@ -15,6 +18,7 @@ _PARENT = {
     "CustomerAccount": "Customer",
     "CustomerAgreement": "CustomerAccount",
 }
+_USAGE = ("UsagePoint", "MeterReading", "ReadingType", "IntervalBlock", "UsageSummary")
 _TOLD_OF_THE_PARENT = (
     "MeterReading",
     "IntervalBlock",
@@ -63,6 +67,14 @@ def no_orphans(document: Document) -> Faults:
             for place, up in document.pairs(question, kind, *[above] * 3, kind in _TOLD_OF_THE_PARENT):
                 words = f"No {above} of the document relates to {up}, where this {kind} hangs."
                 yield document.fault(words, Place.parse(place), kind)
+        elif above in _USAGE and document.is_whole and any(map(document.spool.has, _others(kind))):
+            for child in islice(document.spool.entries("e.kind = ?", kind), 1):
+                words = f"The document has {kind} entries, and no {above} that they could hang on."
+                yield document.fault(words, child.place, kind)
+
+
+def _others(kind: str) -> Iterator[str]:
+    return (other for other in _USAGE if other != kind)
 
 
 @rule(

@@ -25,6 +25,8 @@ DELTA = 4
 ENERGY, DEMAND = 12, 8
 FORWARD, NET, REVERSE = 1, 4, 19
 WATT_HOUR = 72
+_PAGES = ("next", "previous", "prev")
+_PARTS = ("updated-", "max-results", "start-index", "depth")  # published-min and -max choose blocks and bills
 _NO_DATA = frozenset({"Authorization", "ApplicationInformation", "ServiceStatus", "BatchList"})
 REGISTERS = frozenset({1, 2, 3, 9})
 """accumulationBehaviour of a counter: bulk quantity, cumulative, summation."""
@@ -222,6 +224,14 @@ class Document:
     def fault(self, message: str, place: Place | None = None, path: str = "") -> Fault:
         """A breach at a place, or of the document as such."""
         return Fault(message, place or self.head.place, path or "feed")
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it should hold the tree of what it is about: no single entry, no page, no list of changes."""
+        return self.head.is_feed and not any(
+            part.rel in _PAGES or (part.rel == "self" and any(word in part.href for word in _PARTS))
+            for part in self.head.named("link")
+        )
 
     def pairs(self, question: str, *values: object) -> Iterator[tuple[Any, ...]]:
         """The rows a question in SQL gives; a column called place is a Place."""

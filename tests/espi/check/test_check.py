@@ -190,6 +190,30 @@ def test_a_resource_alone_is_judged_by_what_it_holds():
     assert verdict.counts.keys() == {"XSD-07"}
 
 
+def without_entries(kind, href=""):
+    entries = USAGE.split("  <entry>")
+    return "  <entry>".join(
+        each for each in entries if f"<espi:{kind}" not in each or "<feed" in each
+    ).replace("Batch/Subscription/s7", f"Batch/Subscription/s7{href}")
+
+
+@pytest.mark.requirement("FB_04")
+@pytest.mark.parametrize(
+    ("parent", "child"), [("MeterReading", "IntervalBlock"), ("UsagePoint", "MeterReading")]
+)
+@pytest.mark.parametrize("query", ["", "?published-min=2026-10-01T00:00:00Z"])
+def test_children_of_whom_no_parent_is_there_are_told_once(parent, child, query):
+    orphans = [each for each in judged(without_entries(parent, query)).findings if each.rule == "GRAPH-02"]
+
+    assert f"The document has {child} entries, and no {parent}" in orphans[0].message
+    assert len({each.message for each in orphans}) == len(orphans)
+
+
+@pytest.mark.parametrize("query", ["?updated-min=2026-11-01T00:00:00Z", "?max-results=5&amp;start-index=9"])
+def test_a_part_of_a_feed_need_not_hold_the_parents(query):
+    assert "GRAPH-02" not in judged(without_entries("MeterReading", query)).counts
+
+
 def test_findings_of_one_rule_are_kept_a_hundred_and_counted_all():
     text = USAGE.replace("</feed>", "<espi:BatchList/>" * 300 + "</feed>")
 
@@ -254,6 +278,13 @@ def test_text_names_the_line_and_the_rule():
     assert lines[0].startswith("bad.xml: not conformant")
     where = f"line {MUTATIONS['LINK-06'].line}  MeterReading: The up link ends in a slash."
     assert lines[1] == f"  error    LINK-06   {where}"
+
+
+def test_a_claim_that_no_rule_tests_is_not_passed_over_in_silence():
+    lines = judged(USAGE, claims=(4, 1, 99)).to_text()
+
+    assert lines[-1] == "  function blocks claimed that no rule tests: 1, 99"
+    assert "no rule tests" not in "".join(judged(USAGE, claims=(4,)).to_text())
 
 
 def test_what_stands_twice_is_told_twice_each_on_its_line():
