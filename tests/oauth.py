@@ -213,3 +213,8 @@ def company(
 def change(company: Company, **values: Any) -> None:
     """Set columns of the company's application."""
     make.change(company.database, Application, Application.id == company.id, **values)
+
+
+def served() -> Flask:
+    """The same for a real server: its settings come from the environment."""
+    return create_app(consent=Door())

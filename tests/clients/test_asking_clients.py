@@ -1,0 +1,168 @@
+"""OAuth clients published by others, unmodified, ask our customers: discovery, the code, a refresh, their own token."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import requests
+from joserfc.jwk import ECKey
+
+from espi_server.db import Database
+from tests import oauth
+from tests.clients import install
+from tests.oauth import BACK, SCOPE, Company, in_address
+from tests.serving import serve
+
+KEY = ECKey.generate_key("P-256", parameters={"kid": "k-1"})
+
+
+@pytest.fixture
+def served(towns: Database, towns_url: str) -> Iterator[str]:
+    """The address of a server over both towns."""
+    with serve(towns_url, application="tests.oauth:served()") as server:
+        yield server.url
+
+
+def answered(database: Database, url: str, there: str) -> str:
+    """The browser goes there, the customer says yes: where it comes back to."""
+    kept = httpx.get(there)
+    assert kept.status_code == 303, kept.text
+    return oauth.agree(database, in_address(kept.headers["Location"])["request"], installation=url)
+
+
+def by_node(name: str, company: Company, url: str, **more: Any) -> dict[str, Any]:
+    """What a client of npm got."""
+    if not install.is_installed() and (problem := install.install()):
+        pytest.skip(f"The npm clients are not here ({problem}); {install.ADVICE}")
+    settings = {
+        "issuer": f"{url}/north", "client_id": company.client_id, "client_secret": company.secret,
+        "redirect_uri": BACK, "scope": SCOPE, **more,
+    }  # fmt: skip
+    program, _ = install.node()
+    with subprocess.Popen(
+        [program, install.HERE / "ask.mjs", name, json.dumps(settings)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as running:  # fmt: skip
+        there = running.stdout.readline() if running.stdout else ""
+        back = answered(company.database, url, there.strip()) if there else ""
+        said, problem = running.communicate(f"{back}\n", timeout=60)
+    assert running.returncode == 0, problem
+    found: dict[str, Any] = json.loads(said)
+    return found
+
+
+def check(found: dict[str, Any], company: Company) -> None:
+    """Tokens that read the customer's data, and the application's own that reads its authorizations."""
+    first, second, own = found["first"], found["second"], found["own"]
+    assert second["refresh_token"] != first["refresh_token"]
+    for said in (first, second):
+        assert httpx.get(said["resourceURI"], headers=bearer(said)).status_code == 200
+    assert httpx.get(own["authorizationURI"], headers=bearer(own)).status_code == 200
+    assert found["same"]
+    assert found["active"]
+
+
+def bearer(said: dict[str, Any]) -> dict[str, str]:
+    return {"Authorization": f"Bearer {said['access_token']}"}
+
+
+@pytest.mark.requirement("FB_14", "FB_31")
+def test_oauth4webapi_pushes_its_request_and_reads_the_id_token(towns: Database, served: str) -> None:
+    company = oauth.company(towns)
+
+    check(by_node("oauth4webapi", company, served), company)
+
+
+@pytest.mark.requirement("FB_13", "FB_31")
+def test_oauth4webapi_signs_what_it_says_at_the_strict_policy(towns: Database, served: str) -> None:
+    company = oauth.company(towns, policy="strict", jwks={"keys": [KEY.as_dict(private=False)]})
+
+    found = by_node("oauth4webapi", company, served, key=KEY.as_dict(private=True))
+
+    check(found, company)
+    assert found["first"]["expires_in"] == 600
+
+
+@pytest.mark.requirement("FB_14", "FB_31")
+def test_openid_client_discovers_us_and_checks_our_signature(towns: Database, served: str) -> None:
+    company = oauth.company(towns)
+
+    check(by_node("openid-client", company, served), company)
+
+
+@pytest.mark.requirement("FB_14", "FB_31")
+def test_simple_oauth2_knows_no_pkce_and_gets_along_at_the_legacy_policy(
+    towns: Database, served: str
+) -> None:
+    company = oauth.company(towns, policy="legacy")
+
+    check(by_node("simple-oauth2", company, served), company)
+
+
+@pytest.mark.requirement("FB_14", "FB_31")
+def test_requests_oauthlib_proves_its_key(
+    towns: Database, served: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = pytest.importorskip(
+        "requests_oauthlib", reason="requests-oauthlib is not installed"
+    ).OAuth2Session
+    monkeypatch.setenv("OAUTHLIB_INSECURE_TRANSPORT", "1")
+    company = oauth.company(towns)
+    basic = requests.auth.HTTPBasicAuth(company.client_id, company.secret)
+    with session(company.client_id, redirect_uri=BACK, scope=[SCOPE], pkce="S256") as client:
+        there, _state = client.authorization_url(f"{served}/north/oauth/authorize")
+        back = answered(towns, served, there)
+        first = dict(
+            client.fetch_token(f"{served}/north/oauth/token", authorization_response=back, auth=basic)
+        )
+        second = dict(client.refresh_token(f"{served}/north/oauth/token", auth=basic))
+
+    own = company.token(grant_type="client_credentials").json | {
+        "authorizationURI": f"{served}/north/espi/1_1/resource/Authorization"
+    }
+    check({"first": first, "second": second, "own": own, "same": True, "active": True}, company)
+
+
+@pytest.mark.requirement("FB_14", "FB_31")
+def test_a_third_party_of_the_first_decade_needs_nothing_but_basic(towns: Database, served: str) -> None:
+    company = oauth.company(towns, policy="legacy")
+    there = httpx.URL(
+        f"{served}/north/oauth/authorize",
+        params={
+            "response_type": "code",
+            "client_id": company.client_id,
+            "redirect_uri": BACK,
+            "scope": SCOPE,
+        },
+    )
+    post = _poster(f"{served}/north/oauth/token", company)
+
+    code = in_address(answered(towns, served, str(there)))["code"]
+    first = post(grant_type="authorization_code", code=code, redirect_uri=BACK)
+    second = post(grant_type="refresh_token", refresh_token=first["refresh_token"])
+    own = post(grant_type="client_credentials")
+
+    assert own["client_access_token"] == own["access_token"]
+    check({"first": first, "second": second, "own": own, "same": True, "active": True}, company)
+
+
+def _poster(address: str, company: Company) -> Callable[..., dict[str, Any]]:
+    def post(**form: str) -> dict[str, Any]:
+        answer = requests.post(address, data=form, auth=(company.client_id, company.secret), timeout=30)
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    return post
+
+
+def test_what_asks_is_the_clients_own_code() -> None:
+    script = (Path(install.HERE) / "ask.mjs").read_text()
+
+    assert "fetch(" not in script
