@@ -18,9 +18,7 @@ from bench import load, meters
 from bench.crowd import latency
 from bench.report import Gate, Report
 from bench.serving import DAY, FEEDS, HELLO, ROOM, SMALL, databases
-from espi_server import shell
-from espi_server.settings import DEVELOPMENT_SECRET
-from tests.serving import serve
+from tests.serving import serve, serve_by_granian
 
 BUSY = 2  # connections that pull feeds
 CEILING = Gate("gunicorn: p99 of one day, beside feeds / alone", 4, is_ceiling=True)
@@ -34,8 +32,8 @@ def measured(url: str, seconds: int, repetitions: int) -> tuple[dict[str, float]
     with (
         serve(url, command=load.ON_SERVER_CORE, **ROOM) as ours,
         serve(url, application=HELLO, command=load.ON_SERVER_CORE, **ROOM) as hello,
-        granian(url, "espi_server.app:create_app", "--factory") as fast,
-        granian(url, HELLO) as fast_hello,
+        serve_by_granian(url, command=load.ON_SERVER_CORE, **ROOM) as fast,
+        serve_by_granian(url, application=HELLO, command=load.ON_SERVER_CORE, **ROOM) as fast_hello,
     ):
         places = {"gunicorn": (ours.url, hello.url), "granian": (fast, fast_hello)}
         ways = {f"{name}: {way}": asking for name, (here, there) in places.items()
@@ -81,27 +79,6 @@ def _pulling(feed: str, opened: meters.Opened) -> Iterator[None]:
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
         yield
-    finally:
-        process.terminate()
-        process.wait()
-
-
-@contextmanager
-def granian(url: str, application: str, *more: str) -> Iterator[str]:
-    """granian serving the application over a database; its address."""
-    port = load.free_port()
-    settings = {
-        "ESPI_MODE": "development", "ESPI_DATABASE_URL": url, "ESPI_SECRET_KEY": DEVELOPMENT_SECRET,
-        "ESPI_BASE_URL": f"http://127.0.0.1:{port}",
-    } | {f"ESPI_{name.upper()}": str(value) for name, value in ROOM.items()}  # fmt: skip
-    command = [*load.ON_SERVER_CORE, sys.executable, "-m", "granian", "--interface", "wsgi", "--http", "1", "--no-ws",
-               "--workers", "1", "--blocking-threads", "32", "--host", "127.0.0.1", "--port", str(port),
-               "--log-level", "warning", *more, application]  # fmt: skip
-    root = Path(__file__).resolve().parents[1]
-    process = subprocess.Popen(command, env=shell.environment() | settings, cwd=root)
-    try:
-        load.wait(port)
-        yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
         process.wait()

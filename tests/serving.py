@@ -76,6 +76,39 @@ def serve(
             _stop(process)
 
 
+@contextmanager
+def serve_by_granian(
+    database_url: str,
+    *,
+    application: str = APPLICATION,
+    command: tuple[str, ...] = (),
+    **settings: Any,
+) -> Iterator[str]:
+    """The same application in granian, as docs/performance.md says; its address."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    given = {"mode": "development", "database_url": database_url, "secret_key": DEVELOPMENT_SECRET}
+    chosen = Settings(**{**given, "base_url": url, "log_level": "WARNING", **settings}).checked()
+    with tempfile.TemporaryDirectory(prefix="espi_serving_") as folder:
+        log = Path(folder) / "log"
+        arguments = ["--interface", "wsgi", "--http", "1", "--no-ws", "--port", str(port), "--workers", "1",
+                     "--blocking-threads", str(chosen.threads)]  # fmt: skip
+        factory = (
+            ["--factory", application.removesuffix("()")] if application.endswith("()") else [application]
+        )
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [*command, sys.executable, "-m", "granian", *arguments, *factory],
+                env=_environment(chosen), cwd=ROOT, stdout=output, stderr=output,
+            )  # fmt: skip
+        try:
+            _wait(process, url, log)
+            yield url
+        finally:
+            _stop(process)
+
+
 def _environment(settings: Settings) -> dict[str, str]:
     plain = {name: value for name, value in shell.environment().items() if not name.startswith(PREFIX)}
     return plain | {PREFIX + name.upper(): str(value) for name, value in vars(settings).items()}

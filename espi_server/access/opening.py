@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from sqlalchemy import bindparam, case, literal, null, or_, select
+from sqlalchemy import bindparam, case, func, literal, null, or_, select
 from sqlalchemy.types import BigInteger, Text, Uuid
 
 from espi_server.access.models import Application, Authorization, AuthorizationUsagePoint, Token, TokenFamily
@@ -47,7 +47,10 @@ def exported(utility_id: uuid.UUID, authorization_id: uuid.UUID) -> Opening:
 
 def bulk(utility_id: uuid.UUID, application_id: uuid.UUID | None, bulk_id: str) -> Opening:
     """The usage points of all authorizations whose scope names this `BR=`: an application's, or (None) everybody's."""
-    return Opening(_bulk, {"application": application_id, "bulk": bulk_id, "utility": utility_id}, many=True)
+    given = {"bulk": bulk_id, "utility": utility_id}
+    if application_id is None:
+        return Opening(_bulk_of_all, given, many=True)
+    return Opening(_bulk, {**given, "application": application_id}, many=True)
 
 
 def utility(utility_id: uuid.UUID) -> Opening:
@@ -80,8 +83,13 @@ def _authorized() -> Any:
         .outerjoin(ServiceAgreement, ServiceAgreement.id == UsagePoint.agreement_id)
         .where(or_(ServiceAgreement.id.is_(None), ServiceAgreement.customer_class != NEVER_SHAREABLE))
         .where(Authorization.ended_at.is_(None), Authorization.starts_at <= now, Authorization.ends_at > now)
-        .where(Authorization.utility_id == bindparam("utility", type_=Uuid))
+        .where(_of_utility())
     )
+
+
+def _of_utility() -> Any:
+    """True for authorizations of `:utility`; said so that SQLite does not look them all up by it."""
+    return func.coalesce(Authorization.utility_id, NIL) == bindparam("utility", type_=Uuid)
 
 
 def _later(one: Any, other: Any) -> Any:
@@ -97,13 +105,12 @@ def _subscription() -> Any:
     return _exported().where(live_token())
 
 
+def _bulk_of_all() -> Any:
+    return _authorized().where(live_token(), Authorization.bulk_id == bindparam("bulk", type_=Text))
+
+
 def _bulk() -> Any:
-    application = bindparam("application", type_=Uuid)
-    return _authorized().where(
-        live_token(),
-        or_(application.is_(None), Authorization.application_id == application),
-        Authorization.bulk_id == bindparam("bulk", type_=Text),
-    )
+    return _bulk_of_all().where(Authorization.application_id == bindparam("application", type_=Uuid))
 
 
 def _owned() -> Any:

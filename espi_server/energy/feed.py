@@ -230,7 +230,11 @@ class Feed:
         if any(point.resources for point in group):
             with self._database.driver() as driver:
                 rows = self._statements.page_resources.rows(
-                    driver, usage_points=_ids(group), **self._asking.who, **self._asking.times
+                    driver,
+                    subscriptions=_subscriptions(group),
+                    usage_points=_ids(group),
+                    **self._asking.who,
+                    **self._asking.times,
                 )
             for subscription, version, *rest in rows:
                 content = Content(*rest)
@@ -262,12 +266,10 @@ class Feed:
     def _page(
         self, group: Sequence[Point], after: uuid.UUID, starts: int
     ) -> Iterator[tuple[tuple[str, str], int, Row]]:
-        subscriptions = {point.subscription for point in group}
-        only = uuid.UUID(subscriptions.pop()) if len(subscriptions) == 1 else None
         with self._database.driver() as driver:
             rows = self._statements.page_blocks.rows(
                 driver,
-                subscription=only,
+                subscriptions=_subscriptions(group),
                 usage_points=_ids(group),
                 meter_reading_after=after,
                 starts_after=starts,
@@ -283,6 +285,10 @@ class Feed:
 
 def _ids(group: Sequence[Point]) -> list[uuid.UUID]:
     return [uuid.UUID(point.id) for point in group]
+
+
+def _subscriptions(group: Sequence[Point]) -> list[uuid.UUID]:
+    return [uuid.UUID(each) for each in sorted({point.subscription for point in group})]
 
 
 def _check_version(point: Point | None, version: int) -> None:

@@ -102,7 +102,8 @@ def _blocks(
     if not asking.wants_blocks or not seeing:
         return found
     rows = statements.page_blocks.rows(
-        driver, subscription=None, usage_points=[uuid.UUID(point.id) for point in seeing.values()],
+        driver, subscriptions=[uuid.UUID(each) for each in sorted({point.subscription for point in points})],
+        usage_points=[uuid.UUID(point.id) for point in seeing.values()],
         meter_reading_after=NIL, starts_after=FIRST, rendered=0, most=WHOLE, **asking.who, **asking.window,
     )  # fmt: skip
     if len(rows) >= WHOLE:

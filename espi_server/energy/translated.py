@@ -19,6 +19,7 @@ from espi_server.energy.feed import Feed
 from espi_server.energy.paging import pages
 from espi_server.espi import atom, mapping, rows
 from espi_server.espi.atom import Link
+from espi_server.espi.mapping.alike import quickly
 from espi_server.espi.raw import Element, parser
 from espi_server.espi.rows import Table
 
@@ -115,7 +116,7 @@ class Json:
         yield f'{dumped(head).removesuffix("}}")},"entry":['.encode()
         for number, document in enumerate(feed.documents(feed.asking.query.part)):
             self._written = number + 1
-            yield f"{',' if number else ''}{dumped(mapping.to_json(_read(document))['entry'])}".encode()
+            yield f"{',' if number else ''}{quickly(document, _entry)}".encode()
         yield b"]}}"
 
 
@@ -162,6 +163,11 @@ class Csv:
         entry = atom.read_entry(_read(document))
         made = self._table.rows(entry)
         return made if self._only in (None, *entry.hrefs("self")) else None
+
+
+def _entry(document: bytes) -> str:
+    """An entry of a feed in JSON."""
+    return dumped(mapping.to_json(_read(document))["entry"])
 
 
 def dumped(data: Any) -> str:
