@@ -39,7 +39,7 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy import create_engine as sqlalchemy_engine
-from sqlalchemy.dialects import registry
+from sqlalchemy.dialects import postgresql, registry, sqlite
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Dialect, make_url
 from sqlalchemy.orm import DeclarativeBase, Session, mapped_column
@@ -245,6 +245,16 @@ def among(column: Any, name: str, engine: Engine) -> Any:
     if engine.dialect.name == "sqlite":
         return column.in_(select(func.json_each(bindparam(name, type_=Text)).table_valued("value").c.value))
     return column == func.any(bindparam(name, type_=ARRAY(Uuid)))
+
+
+def add_if_new(session: Session, table: Any, values: Mapping[str, Any]) -> bool:
+    """Insert the row unless its key is there already; whether it was new."""
+    kinds: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+    connection = session.connection()
+    statement = kinds[connection.dialect.name](table.__table__).values(**values).on_conflict_do_nothing()
+    # What the caller added so far must stand before it, foreign keys point there.
+    session.flush()
+    return connection.execute(statement).rowcount == 1
 
 
 def ordered_id() -> uuid.UUID:

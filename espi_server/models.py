@@ -2,6 +2,7 @@
 
 from espi_server.access import models as access
 from espi_server.accounts import models as accounts
+from espi_server.adapters import sandbox as adapters
 from espi_server.db import Base
 from espi_server.energy import models as energy
 from espi_server.jobs import models as jobs
@@ -11,4 +12,4 @@ from espi_server.tools import models as tools
 
 metadata = Base.metadata
 
-__all__ = ["access", "accounts", "energy", "jobs", "metadata", "notify", "rates", "tools"]
+__all__ = ["access", "accounts", "adapters", "energy", "jobs", "metadata", "notify", "rates", "tools"]

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from espi_server.errors import Usage
 
 PREFIX = "ESPI_"
+CONSOLE = "console:"  # prints what would be sent
 SHORTEST_SECRET = 32
 DEVELOPMENT_SECRET = "development-only-secret-not-for-real-people"  # noqa: S105 - refused in production
 
@@ -47,6 +48,35 @@ def _address(value: Any) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise ValueError("an http or https address without query, such as https://data.example.org")
     return address
+
+
+def _proxy(value: Any) -> str:
+    if _text(value) == CONSOLE:
+        raise ValueError("http://host:port")
+    return _one_of_schemes(value, ("http",), "http://host:port")
+
+
+def _mail(value: Any) -> str:
+    return _one_of_schemes(value, ("smtp", "smtps"), "smtp://user:password@host:587 or smtps://…:465")
+
+
+def _text_gateway(value: Any) -> str:
+    return _one_of_schemes(value, ("https", "http"), "a web address such as https://gateway.example.org/messages")
+
+
+def _one_of_schemes(value: Any, schemes: tuple[str, ...], accepted: str) -> str:
+    address = _text(value)
+    parts = urlsplit(address)
+    if address not in ("", CONSOLE) and (parts.scheme not in schemes or not parts.hostname or (parts.port or 1) < 1):
+        raise ValueError(accepted)
+    return address
+
+
+def _ports(value: Any) -> str:
+    ports = [int(each) for each in _text(value).replace(",", " ").split()]
+    if not ports or not all(0 < each < 65_536 for each in ports):
+        raise ValueError("one or more ports such as 443 8443")
+    return " ".join(map(str, ports))
 
 
 def setting(default: Any, read: Callable[[Any], Any], help: str, *, secret: bool = False) -> Any:
@@ -101,6 +131,26 @@ class Settings:
         1024 * 1024, _number, "unpacked bytes up to which a delivery is taken in while its sender waits"
     )
     uploads: int = setting(4, _number, "deliveries one process receives at once; below `threads`")
+    notify_after: int = setting(
+        30, _number, "seconds changes wait before applications are told, so that those close together are one message"
+    )
+    senders: int = setting(8, _number, "messages `espi-server work` has on their way at once, each to another endpoint")
+    egress_proxy: str = setting(
+        "", _proxy, "`http://host:port` through which applications are told; it resolves their names then"
+    )
+    egress_ports: str = setting("443", _ports, "ports of applications' addresses that may be spoken to")
+    mail_url: str = setting(
+        "",
+        _mail,
+        "the mail relay: `smtp://user:password@host:587` (STARTTLS, always) or `smtps://…:465`; none in development: "
+        "the sandbox's telephone",
+        secret=True,
+    )
+    mail_from: str = setting("", _text, "the sender's address of mail to customers")
+    text_url: str = setting(
+        "", _text_gateway, "the gateway for text messages: it gets `to`, `text` and `id` as JSON by POST"
+    )
+    text_token: str = setting("", _text, "the bearer token for that gateway", secret=True)
     log_level: str = setting("INFO", _text, "`DEBUG`, `INFO`, `WARNING` or `ERROR`")
 
     @classmethod
@@ -131,6 +181,10 @@ class Settings:
             raise BadSetting(
                 "ESPI_CERTIFICATE_HEADER needs ESPI_PROXIES: without a proxy anybody could write that header."
             )
+        if self.notify_after < 0 or not 0 < self.senders <= 200:
+            raise BadSetting("ESPI_NOTIFY_AFTER must be at least 0 and ESPI_SENDERS between 1 and 200.")
+        if self.mail_url not in ("", CONSOLE) and "@" not in self.mail_from:
+            raise BadSetting("ESPI_MAIL_URL needs ESPI_MAIL_FROM, such as energy@utility.example.")
         if self.mode == "production":
             self._check_production()
         return self
@@ -142,6 +196,8 @@ class Settings:
                 f"{SHORTEST_SECRET} random characters: `openssl rand -hex 32` prints some. "
                 "For a trial on your own machine set ESPI_MODE=development."
             )
+        if CONSOLE in (self.mail_url, self.text_url):
+            raise BadSetting("ESPI_MAIL_URL and ESPI_TEXT_URL can be `console:` in development only.")
         if urlsplit(self.base_url).scheme != "https" and not _is_loopback(self.base_url):
             raise BadSetting(
                 "ESPI_BASE_URL must be https in production (plain http only on a loopback address)."

@@ -2,28 +2,83 @@
 
 from __future__ import annotations
 
+import sys
+from functools import partial
+
+from espi_server.access import announcing, letters
+from espi_server.adapters.gateway import Gateway
+from espi_server.adapters.http import Client, Reach
+from espi_server.adapters.post import Console, Mail, Text
+from espi_server.adapters.sandbox import Telephone
+from espi_server.adapters.smtp import Smtp
 from espi_server.db import Database
 from espi_server.energy import changes, delivery
 from espi_server.espi import safe
 from espi_server.jobs import later
-from espi_server.jobs.worker import Duty, Work, Worker
+from espi_server.jobs.worker import Crew, Duty, Work, Worker
+from espi_server.notify import outbox
+from espi_server.notify.letters import People
+from espi_server.notify.sending import Sender
+from espi_server.notify.webhooks import Webhooks
 from espi_server.rates.arriving import arrived
-from espi_server.settings import Settings
+from espi_server.settings import CONSOLE, Settings
 
 
 def works(settings: Settings) -> list[Work]:
-    """Every kind of work."""
+    """Every kind of work but sending."""
     return [delivery.work(arrived, safe.Limits(size=settings.upload_bytes))]
 
 
-def duties() -> list[Duty]:
+def duties(settings: Settings) -> list[Duty]:
     """What has to be done again and again."""
-    return [Duty("number changes", 5, _number_changes), Duty("forget old jobs", 3600, later.forget_old)]
+    announce = partial(announcing.announce, installation=settings.base_url, wait=settings.notify_after)
+    return [
+        Duty("end what ran out", 60, announcing.expire),
+        Duty("number changes", 5, _number_changes),
+        Duty("announce changes", 5, announce),
+        Duty("forget old jobs", 3600, later.forget_old),
+        Duty("forget old messages", 3600, outbox.forget_old),
+    ]
 
 
-def worker(database: Database, settings: Settings) -> Worker:
-    """A worker that does all of it."""
-    return Worker(database, works(settings), duties())
+def worker(database: Database, settings: Settings) -> Crew:
+    """Workers that do all of it: one for everything but sending, and as many as messages may be on their way."""
+    sending = sender(database, settings)
+    # A quarter of them also serve slow endpoints; the others are always there for those that are prompt.
+    patient = max(1, settings.senders // 4)
+    senders = [Worker(database, sending.works(slow=place < patient)) for place in range(settings.senders)]
+    return Crew([Worker(database, works(settings), duties(settings)), *senders])
+
+
+def sender(database: Database, settings: Settings) -> Sender:
+    """Everything that leaves, by the doors that are set up."""
+    webhooks = Webhooks(database, client(settings), announcing.destination, settings.secret_key)
+    people = People(database, letters.composers(), mail(database, settings), text(database, settings))
+    return Sender(database, {outbox.APPLICATION: webhooks, outbox.EVENTS: webhooks, outbox.PEOPLE: people})
+
+
+def client(settings: Settings) -> Client:
+    """What speaks to addresses that applications name: public ones alone, but on a developer's machine."""
+    ports = frozenset(map(int, settings.egress_ports.split()))
+    return Client(Reach(anywhere=settings.mode == "development", ports=ports), proxy=settings.egress_proxy)
+
+
+def mail(database: Database, settings: Settings) -> Mail | None:
+    """How mail leaves, if it can."""
+    if settings.mail_url == CONSOLE:
+        return Console(sys.stdout)
+    if settings.mail_url:
+        return Smtp(settings.mail_url, settings.mail_from)
+    return Telephone(database, settings) if settings.mode == "development" else None
+
+
+def text(database: Database, settings: Settings) -> Text | None:
+    """How text messages leave, if they can. The gateway is the operator's own, wherever it stands."""
+    if settings.text_url == CONSOLE:
+        return Console(sys.stdout)
+    if settings.text_url:
+        return Gateway(settings.text_url, settings.text_token, Client(Reach(anywhere=True)))
+    return Telephone(database, settings) if settings.mode == "development" else None
 
 
 def _number_changes(database: Database) -> None:

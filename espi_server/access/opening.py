@@ -63,7 +63,7 @@ def customer(utility_id: uuid.UUID, customer_id: uuid.UUID) -> Opening:
     return Opening(_customer, {"customer": customer_id, "utility": utility_id})
 
 
-def _authorized() -> Any:
+def authorized() -> Any:
     """The usage points of live authorizations of `:utility`.
 
     A usage point that passed to another customer is out; what an earlier customer used is nobody's to consent to.
@@ -98,7 +98,7 @@ def _later(one: Any, other: Any) -> Any:
 
 
 def _exported() -> Any:
-    return _authorized().where(Authorization.id == bindparam("authorization", type_=Uuid))
+    return authorized().where(Authorization.id == bindparam("authorization", type_=Uuid))
 
 
 def _subscription() -> Any:
@@ -110,7 +110,16 @@ def _bulk_of_all() -> Any:
 
 
 def _bulk() -> Any:
+<<<<<<< /tmp/m.cur
+    application = bindparam("application", type_=Uuid)
+    return authorized().where(
+        live_token(),
+        or_(application.is_(None), Authorization.application_id == application),
+        Authorization.bulk_id == bindparam("bulk", type_=Text),
+    )
+=======
     return _bulk_of_all().where(Authorization.application_id == bindparam("application", type_=Uuid))
+>>>>>>> /tmp/m.other
 
 
 def _owned() -> Any:

@@ -37,6 +37,10 @@ class BadAddress(BadValue):
     """This address cannot be spoken to."""
 
 
+class NotPublic(BadAddress):
+    """The name of this address leads to a number that is not a public one."""
+
+
 @dataclass(frozen=True)
 class Reach:
     """What may be spoken to. `anywhere` is for development, and for addresses the operator himself has set."""
@@ -60,9 +64,9 @@ class Reach:
         return parts
 
     def allow(self, ip: str) -> None:
-        """`BadAddress` unless this number is a public one."""
+        """`NotPublic` unless this number is a public one."""
         if not self.anywhere and not _is_public(ip):
-            raise BadAddress(f"The name leads to {ip}, which is not a public address.")
+            raise NotPublic(f"The name leads to {ip}, which is not a public address.")
 
     def _check_public(self, address: str, parts: SplitResult) -> None:
         if parts.scheme != "https":

@@ -13,7 +13,8 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from espi_server.accounts.models import Account, Customer, ServiceAgreement, ServiceLocation
-from espi_server.energy import identity, store
+from espi_server.db import add_if_new
+from espi_server.energy import identity
 from espi_server.energy.house import House
 from espi_server.energy.models import UsagePointLink
 
@@ -22,7 +23,7 @@ def keep(
     session: Session, table: Any, id: uuid.UUID, values: Mapping[str, Any], fixed: Mapping[str, Any]
 ) -> bool:
     """Make the row, or change what differs in `values`; `fixed` is written only when it is made."""
-    if store.add_if_new(session, table, {**fixed, **values, "id": id}):
+    if add_if_new(session, table, {**fixed, **values, "id": id}):
         return True
     if not values:
         return False

@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from sqlalchemy import Row, Select, null, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from espi_server import clock
 from espi_server.accounts.models import Customer
-from espi_server.db import NIL
+from espi_server.db import NIL, add_if_new
 from espi_server.energy import changes
 from espi_server.energy.entries import names
 from espi_server.energy.models import Kind, Resource, UsagePoint
@@ -173,16 +172,6 @@ def written(related: Collection[Related]) -> list[list[Any]]:
 def shape(related: Collection[Related]) -> str:
     """The links without their ids: `110* 130* 10`, a star for a collection."""
     return " ".join(f"{int(kind)}{'*' if id is None else ''}" for kind, id in related)
-
-
-def add_if_new(session: Session, table: Any, values: Mapping[str, Any]) -> bool:
-    """Insert the row unless its key is there already; whether it was new."""
-    kinds: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
-    connection = session.connection()
-    statement = kinds[connection.dialect.name](table.__table__).values(**values).on_conflict_do_nothing()
-    # What the caller added so far must stand before it, foreign keys point there.
-    session.flush()
-    return connection.execute(statement).rowcount == 1
 
 
 def locked_usage_point(

@@ -12,6 +12,7 @@ import signal
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError, TimeoutError
@@ -25,9 +26,10 @@ from espi_server.jobs.leases import Lease, LeaseLost, backoff, take
 LEASE = 300  # seconds a row is held before another worker may take it; extended while work goes on
 PAUSE = 1.0  # seconds between two looks where nothing is due
 TRIES = 8
-_AWAY = (OperationalError, InterfaceError, TimeoutError)
+AWAY = (OperationalError, InterfaceError, TimeoutError)
+"""The database does not answer."""
 # Whatever is not among these ends the worker; the row's lease runs out, and it is tried again all the same.
-_FAILURES = (
+FAILURES = (
     Problem, EspiError, OSError, ValueError, LookupError, ArithmeticError, TypeError, AttributeError, RuntimeError,
     SQLAlchemyError,
 )  # fmt: skip
@@ -40,6 +42,15 @@ class Stopping(Exception):
 
 class GivesUp(Exception):
     """This cannot succeed, however often it is tried."""
+
+
+class Again(Exception):
+    """This row is never done: it is due again after `wait` seconds, with `more` in its columns."""
+
+    def __init__(self, words: str, wait: int, **more: Any) -> None:
+        super().__init__(words)
+        self.wait = wait
+        self.more = more
 
 
 @dataclass(frozen=True)
@@ -113,7 +124,7 @@ class Worker:
         while not self.stop.is_set():
             try:
                 self.sweep()
-            except _AWAY:
+            except AWAY:
                 _log.exception("the database did not answer")
             self.stop.wait(pause)
 
@@ -150,11 +161,13 @@ class Worker:
             work.ended(lease)
         except Stopping:
             lease.give_back()
-        except _AWAY:
+        except AWAY:
             raise  # nobody can say what became of it; its lease runs out
+        except Again as error:
+            lease.again(str(error), error.wait, **error.more)
         except GivesUp as error:
             self._park(work, lease, str(error))
-        except _FAILURES as error:
+        except FAILURES as error:
             self._failed(work, lease, error)
 
     def _failed(self, work: Work, lease: Lease, error: Exception) -> None:
@@ -168,3 +181,56 @@ class Worker:
     def _park(self, work: Work, lease: Lease, words: str) -> None:
         lease.park(words, **work.parked(lease))
         work.ended(lease)
+
+
+class Crew:
+    """Workers that work side by side: the first in the thread that asks, each other in one of its own."""
+
+    def __init__(self, workers: Sequence[Worker]) -> None:
+        self._workers = workers
+        self.stop = threading.Event()
+        for each in workers:
+            each.stop = self.stop
+
+    def sweep(self) -> int:
+        """Do everything that is due now; how many rows were attempted."""
+        first, *others = self._workers
+        attempted = [first.sweep()]  # what the others are to carry out is made here
+        self._beside([partial(_note, attempted, each) for each in others], None)
+        return sum(attempted)
+
+    def run(self, pause: float = PAUSE) -> None:
+        """Sweep until `stop` is set. An error that ends one worker ends all, and is raised."""
+        first, *others = self._workers
+        self._beside([partial(each.run, pause) for each in others], partial(first.run, pause))
+
+    def until_told(self, pause: float = PAUSE) -> None:
+        """The same, until SIGTERM or SIGINT: what runs then is given back, not lost."""
+        for each in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(each, lambda *_: self.stop.set())
+        self.run(pause)
+
+    def _beside(self, others: Sequence[Callable[[], None]], here: Callable[[], None] | None) -> None:
+        failed: list[BaseException] = []
+        threads = [
+            threading.Thread(target=self._guarded, args=(each, failed), daemon=True) for each in others
+        ]
+        for thread in threads:
+            thread.start()
+        if here is not None:
+            self._guarded(here, failed)
+        for thread in threads:
+            thread.join()
+        if failed:
+            raise failed[0]
+
+    def _guarded(self, act: Callable[[], None], failed: list[BaseException]) -> None:
+        try:
+            act()
+        except BaseException as error:  # raised again where the crew was asked
+            failed.append(error)
+            self.stop.set()
+
+
+def _note(attempted: list[int], worker: Worker) -> None:
+    attempted.append(worker.sweep())

@@ -1,28 +1,101 @@
-"""Putting messages into the outbox, in the transaction of the fact they tell."""
+"""The outbox: putting messages in, in the transaction of the fact they tell; looking at them, and sending them anew."""
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from espi_server import clock
-from espi_server.notify.models import Outbox
+from espi_server.db import Database, add_if_new, ordered_id
+from espi_server.jobs.leases import DONE, DUE, PARKED
+from espi_server.notify.models import Endpoint, Outbox
+
+PEOPLE = "people"
+APPLICATION = "application"
+EVENTS = "events"
+KEPT = 30 * 86_400  # seconds a delivered message can be looked at
 
 
 def put(
     session: Session, utility_id: uuid.UUID, kind: str, *, recipient: str, payload: dict[str, Any]
 ) -> None:
-    """A message of `kind` for `recipient`, due now; it leaves after the caller's commit."""
+    """A message of `kind` for `recipient`, due now; it leaves after the caller's commit.
+
+    `application:{id}` is an application's own address, `events:{id}` the one where it wants events; whoever else is
+    a person.
+    """
     now = clock.seconds()
     session.add(
         Outbox(
-            utility_id=utility_id,
-            kind=kind,
-            recipient=recipient,
-            payload=payload,
-            next_attempt_at=now,
-            created_at=now,
+            id=ordered_id(), utility_id=utility_id, endpoint_id=_endpoint(session, utility_id, recipient), kind=kind,
+            recipient=recipient, payload=payload, next_attempt_at=now, created_at=now, queued_at=now,
         )
+    )  # fmt: skip
+
+
+def _endpoint(session: Session, utility_id: uuid.UUID, recipient: str) -> uuid.UUID:
+    """Where it goes; the id follows from the name, so that two transactions at once mean the same."""
+    name = recipient if recipient.partition(":")[0] in (APPLICATION, EVENTS) else PEOPLE
+    id = uuid.uuid5(utility_id, name)
+    if session.get(Endpoint, id) is None:
+        values = {
+            "id": id, "utility_id": utility_id, "name": name, "state": DUE, "attempts": 0, "next_attempt_at": 0,
+            "failures": 0, "slow": False,
+        }  # fmt: skip
+        add_if_new(session, Endpoint, values)
+    return id
+
+
+def messages(
+    session: Session,
+    utility_id: uuid.UUID,
+    *,
+    state: str | None = None,
+    recipient: str | None = None,
+    most: int = 50,
+) -> list[Outbox]:
+    """A utility's messages, the newest first."""
+    chosen = select(Outbox).where(Outbox.utility_id == utility_id)
+    if state is not None:
+        chosen = chosen.where(Outbox.state == state)
+    if recipient is not None:
+        chosen = chosen.where(Outbox.recipient == recipient)
+    return list(session.scalars(chosen.order_by(Outbox.created_at.desc(), Outbox.id.desc()).limit(most)))
+
+
+def resend(
+    session: Session, utility_id: uuid.UUID, *, ids: Sequence[uuid.UUID] = (), recipient: str | None = None
+) -> int:
+    """Let parked or delivered messages leave once more, now: those with these ids, else all that are parked.
+
+    The same message keeps its id, so a receiver that had it knows it again. How many there are.
+    """
+    chosen = [Outbox.utility_id == utility_id]
+    chosen += [Outbox.id.in_(ids), Outbox.state.in_((DONE, PARKED))] if ids else [Outbox.state == PARKED]
+    if recipient is not None:
+        chosen.append(Outbox.recipient == recipient)
+    now = clock.seconds()
+    fresh = {"state": DUE, "next_attempt_at": now, "queued_at": now, "failing_since": None, "pause": 0}
+    endpoints = select(Outbox.endpoint_id).where(*chosen)
+    session.execute(
+        update(Endpoint)
+        .where(Endpoint.id.in_(endpoints), Endpoint.state == DUE)
+        .values(next_attempt_at=now, failures=0, failing_since=None)
+        .execution_options(synchronize_session=False)
     )
+    resent: Any = session.execute(
+        update(Outbox).where(*chosen).values(**fresh).execution_options(synchronize_session=False)
+    )
+    return int(resent.rowcount)
+
+
+def forget_old(database: Database) -> None:
+    """Drop messages that were delivered long ago. Parked ones stay."""
+    with database.writing() as session:
+        session.execute(
+            delete(Outbox).where(Outbox.state == DONE, Outbox.finished_at <= clock.seconds() - KEPT)
+        )
