@@ -78,7 +78,13 @@ class TableSource:
                         self._foreign_rows(text, file, name, report, behind, layout)
                     else:
                         self._rows(text, file, name, report, behind)
-        except (csv.Error, UnicodeDecodeError) as error:
+        except UnicodeDecodeError as error:
+            self._spool.forget(file)
+            raise BadTable(
+                f"The table is not written in {error.encoding}. Save it in UTF-8, or name its `encoding` in a layout "
+                "of your own (`espi-server layout show`)."
+            ) from None
+        except csv.Error as error:
             self._spool.forget(file)
             raise BadTable(f"The table cannot be read: {error}.") from None
         except EspiError:

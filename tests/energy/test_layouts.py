@@ -242,6 +242,17 @@ def test_two_layouts_that_fit_are_refused_with_advice(north: Database, write: Ca
     assert readings(north)[0][0] == local("2026-01-14 16:00")
 
 
+def test_a_table_in_another_encoding_says_what_to_do(north: Database, write: Callable[..., Path]) -> None:
+    text = (SAMPLES / "sap-rows.csv").read_text("utf-8")
+
+    report = stored.take(north, write(text, encoding="iso-8859-1"))
+
+    assert remarks(report.errors) == [
+        "The table is not written in utf-8. Save it in UTF-8, or name its `encoding` in a layout of your own "
+        "(`espi-server layout show`). Nothing of this file was taken in."
+    ]
+
+
 def test_a_layout_that_fits_nothing_says_so(north: Database, write: Callable[..., Path]) -> None:
     report = stored.take(north, write("a,b\n1,2\n"), layouts=["sce"])
     unknown = stored.take(north, write("a,b\n1,2\n"))
