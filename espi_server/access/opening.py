@@ -106,20 +106,11 @@ def _subscription() -> Any:
 
 
 def _bulk_of_all() -> Any:
-    return _authorized().where(live_token(), Authorization.bulk_id == bindparam("bulk", type_=Text))
+    return authorized().where(live_token(), Authorization.bulk_id == bindparam("bulk", type_=Text))
 
 
 def _bulk() -> Any:
-<<<<<<< /tmp/m.cur
-    application = bindparam("application", type_=Uuid)
-    return authorized().where(
-        live_token(),
-        or_(application.is_(None), Authorization.application_id == application),
-        Authorization.bulk_id == bindparam("bulk", type_=Text),
-    )
-=======
     return _bulk_of_all().where(Authorization.application_id == bindparam("application", type_=Uuid))
->>>>>>> /tmp/m.other
 
 
 def _owned() -> Any:
