@@ -142,7 +142,7 @@ class Authorization(Base):
             sqlite_where=text("ended_at IS NULL AND customer_id IS NULL"),
             postgresql_where=text("ended_at IS NULL AND customer_id IS NULL"),
         ),
-        Index(None, "application_id", "bulk_id"),
+        Index(None, "application_id", "bulk_id", "id"),  # in the order of a bulk feed
     )
 
 
