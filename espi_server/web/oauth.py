@@ -16,7 +16,7 @@ from espi_server.access.oauth import metadata
 from espi_server.access.oauth.openid import subject
 from espi_server.access.oauth.request import Sent
 from espi_server.access.oauth.server import Answer as Answered
-from espi_server.access.oauth.server import Place, Server, UnknownAddress, UnknownApplication
+from espi_server.access.oauth.server import Place, Server
 from espi_server.accounts import utilities
 from espi_server.errors import BadRequest, Forbidden, Problem, Unavailable
 from espi_server.web import answers, certificates, oauth_pages
@@ -46,7 +46,8 @@ def _answers(meaning: str, schema: Schema = OBJECT, status: int = 200) -> dict[i
     return {
         status: Answer(meaning, {_JSON: schema}),
         400: Answer("The request cannot be taken; `error` says why.", said),
-        401: Answer("The client did not show who it is.", said, {"WWW-Authenticate": "How it can."}),
+        401: Answer("Nobody showed who asks.", said, {"WWW-Authenticate": "How to."}),
+        403: Answer("This token does not open this.", said),
         404: Answer("There is no such utility.", said),
         413: Answer("The body is too large.", said),
         503: Answer("Not just now.", said, {"Retry-After": "Seconds to wait."}),
@@ -93,13 +94,12 @@ def _browser(method: str) -> Callable[[Any], Any]:
 @_browser("POST")
 def authorize(code: str) -> Response:
     """Keep the request and send the browser on; consent is another address (OpenID Core 3.1.2.1)."""
-    values = {name: [*request.args.getlist(name), *request.form.getlist(name)] for name in request.values}
-    try:
-        with house().database.writing() as session:
-            server = server_at(session, code)
-            asked = server.ask(values)
-    except (UnknownApplication, UnknownAddress, BadRequest) as problem:
-        return oauth_pages.refused(problem)
+    values = {
+        name: [*request.args.getlist(name), *request.form.getlist(name)] for name in request.values if name
+    }
+    with house().database.writing() as session:
+        server = server_at(session, code)
+        asked = server.ask(values)
     if isinstance(asked, Answered):
         # After a POST 303, so that no browser posts the parameters on.
         return _written(asked, 303 if request.method == "POST" else 302)
@@ -245,7 +245,8 @@ def _sent() -> Sent:
         raise BadRequest(f"The body is {_FORMS[0]}.")
     return Sent(
         query=request.args.to_dict(flat=False),
-        form=request.form.to_dict(flat=False),
+        # A part of a multipart body need not have a name; then it says nothing.
+        form={name: given for name, given in request.form.to_dict(flat=False).items() if name},
         authorization=request.headers.get("Authorization"),
         certificate=certificates.presented(),
     )
@@ -270,6 +271,8 @@ def _public(document: Any) -> Response:
 
 @blueprint.errorhandler(Problem)
 def _problem(problem: Problem) -> Response:
+    if request.endpoint == "oauth.authorize":  # a person looks at this one
+        return oauth_pages.refused(problem)
     error = {401: "invalid_token", 403: "insufficient_scope", 503: "temporarily_unavailable"}
     said = {"error": error.get(problem.status, "invalid_request"), "error_description": problem.detail}
     headers = {"Cache-Control": "no-store", **problem.headers}

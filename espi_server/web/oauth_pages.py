@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Response
 
+from espi_server.access.oauth.server import UnknownAddress, UnknownApplication
 from espi_server.accounts import utilities
 from espi_server.errors import Problem
 from espi_server.web import looks
@@ -24,7 +25,10 @@ def not_yet(code: str) -> Response:
 
 def refused(problem: Problem) -> Response:
     """A request that names nobody we know, or an address nobody registered, goes nowhere (RFC 6749 4.1.2.1)."""
-    return _page("oauth/refused.html", problem.status, problem=problem)
+    is_the_company = isinstance(problem, UnknownApplication | UnknownAddress)
+    response = _page("oauth/refused.html", problem.status, problem=problem, is_the_company=is_the_company)
+    response.headers.update(problem.headers)
+    return response
 
 
 def _page(template: str, status: int, **values: Any) -> Response:

@@ -167,6 +167,7 @@ def _room(rule: Rule) -> str:
 def _operation(rule: Rule, method: str, operation: Operation) -> dict[str, Any]:
     operation = operation if operation.name else replace(operation, name=rule.endpoint.replace(".", "_"))
     statuses = [*operation.problems, *(_WITH_A_TOKEN if operation.tokens else ())]
+    refused = sorted({*statuses} - operation.answers.keys())  # an answer may have a form of its own
     said: dict[str, Any] = {
         "externalDocs": {"url": operation.more} if operation.more else {},
         "operationId": operation.name if method == "GET" else f"{operation.name}_{method.lower()}",
@@ -176,7 +177,7 @@ def _operation(rule: Rule, method: str, operation: Operation) -> dict[str, Any]:
         "parameters": [*_in_path(rule), *(_parameter(each) for each in operation.parameters)],
         "responses": {
             **{str(status): _answer(each) for status, each in operation.answers.items()},
-            **{str(status): _refusal(status, operation.has_pages) for status in sorted({*statuses})},
+            **{str(status): _refusal(status, operation.has_pages) for status in refused},
         },
     }
     if operation.body:

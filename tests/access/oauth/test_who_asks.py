@@ -366,3 +366,18 @@ def test_a_standard_client_with_keys_may_sign(towns: Database) -> None:
     company = oauth.company(towns, jwks=KEYS)
 
     assert company.token({}, **CLIENT, **signed(claims(company))).status_code == 200
+
+
+def test_parts_without_a_name_say_nothing(sun: Company) -> None:
+    part = b"--b\r\nContent-Disposition: form-data\r\n\r\nx\r\n"
+    named = b'--b\r\nContent-Disposition: form-data; name="grant_type"\r\n\r\nclient_credentials\r\n'
+
+    answer = sun.posts(
+        "token", part + part + named + b"--b--", content_type="multipart/form-data; boundary=b"
+    )
+
+    assert answer.status_code == 200
+    posted = sun.app.test_client().post(
+        "/north/oauth/authorize", data=part + b"--b--", content_type="multipart/form-data; boundary=b"
+    )
+    assert posted.status_code == 401
