@@ -15,11 +15,13 @@ import click
 from espi_server import __version__, migrate, work
 from espi_server.access.asp_commands import asp, keys_command
 from espi_server.access.commands import authorize, export, token
+from espi_server.access.notify_commands import notify
 from espi_server.accounts.commands import utility
 from espi_server.demo.command import demo
 from espi_server.energy.commands import import_command, layout_command, render_command
 from espi_server.errors import Problem, Usage
 from espi_server.espi.errors import EspiError
+from espi_server.notify.commands import outbox
 from espi_server.rates.arriving import arrived
 from espi_server.rates.commands import rates
 from espi_server.settings import Settings, declared
@@ -104,6 +106,7 @@ def settings_command() -> None:
         click.echo(f"{variable}={'(hidden)' if secret and value else value}\n    {help}")
 
 
+asp.add_command(notify)
 for command in (
     demo,
     utility,
@@ -115,6 +118,7 @@ for command in (
     keys_command,
     authorize,
     token,
+    outbox,
     rates,
     schema,
     validate,

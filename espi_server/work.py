@@ -19,7 +19,7 @@ from espi_server.jobs.worker import Crew, Duty, Work, Worker
 from espi_server.notify import outbox
 from espi_server.notify.letters import People
 from espi_server.notify.sending import Sender
-from espi_server.notify.webhooks import Webhooks
+from espi_server.notify.webhooks import Webhooks, reach
 from espi_server.rates.arriving import arrived
 from espi_server.settings import CONSOLE, Settings
 
@@ -52,15 +52,10 @@ def worker(database: Database, settings: Settings) -> Crew:
 
 def sender(database: Database, settings: Settings) -> Sender:
     """Everything that leaves, by the doors that are set up."""
-    webhooks = Webhooks(database, client(settings), announcing.destination, settings.secret_key)
+    client = Client(reach(settings), proxy=settings.egress_proxy)
+    webhooks = Webhooks(database, client, announcing.destination, settings.secret_key)
     people = People(database, letters.composers(), mail(database, settings), text(database, settings))
     return Sender(database, {outbox.APPLICATION: webhooks, outbox.EVENTS: webhooks, outbox.PEOPLE: people})
-
-
-def client(settings: Settings) -> Client:
-    """What speaks to addresses that applications name: public ones alone, but on a developer's machine."""
-    ports = frozenset(map(int, settings.egress_ports.split()))
-    return Client(Reach(anywhere=settings.mode == "development", ports=ports), proxy=settings.egress_proxy)
 
 
 def mail(database: Database, settings: Settings) -> Mail | None:

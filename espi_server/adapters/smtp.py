@@ -73,9 +73,9 @@ class Smtp:
         message["Date"] = formatdate(clock.seconds())
         message["Message-ID"] = f"<{letter.id}@{self.sender.rpartition('@')[2]}>"
         message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's absence note is to answer it
-        message["Content-Language"] = letter.language
         message.set_content(letter.text)
         message.add_alternative(letter.html, subtype="html")
+        message["Content-Language"] = letter.language  # last: giving it content drops such headers
         return message
 
 

@@ -16,12 +16,13 @@ from sqlalchemy.orm import Session
 
 from espi_server import clock
 from espi_server.adapters.http import Answer, BadAddress, Client, NoAnswer
-from espi_server.adapters.reach import NotPublic
+from espi_server.adapters.reach import NotPublic, Reach
 from espi_server.db import Database
 from espi_server.espi.authorization import BatchList
 from espi_server.jobs.worker import GivesUp
 from espi_server.notify import outbox, signing
 from espi_server.notify.sending import LONGEST, Failed, Message
+from espi_server.settings import Settings
 
 GONE = 410
 _DECLARATION = b'<?xml version="1.0" encoding="UTF-8"?>'
@@ -37,6 +38,11 @@ class Destination:
 
 Destinations = Callable[[Session, uuid.UUID], Destination | None]
 """The destination of an application; applications are known to another room."""
+
+
+def reach(settings: Settings) -> Reach:
+    """What may be spoken to in this installation: public addresses alone, but on a developer's machine."""
+    return Reach(settings.mode == "development", frozenset(map(int, settings.egress_ports.split())))
 
 
 @dataclass(frozen=True)
