@@ -89,7 +89,7 @@ class LengthRequired(Problem):
 
 
 class TooManyRequests(Problem):
-    """Too many feeds are open at once. Wait a moment and ask again."""
+    """Too much is going on here at once. Wait a moment and ask again."""
 
     status = 429
     exit_code = 6
