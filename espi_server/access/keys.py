@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 from espi_server import clock
 from espi_server.access.models import SigningKey
 from espi_server.accounts.models import Utility
-from espi_server.errors import Internal
+from espi_server.errors import Internal, Unavailable
 
 ID_TOKEN: Final = "id_token"  # noqa: S105 - the purpose of a key
 ALGORITHM: Final = "ES256"
@@ -30,6 +30,10 @@ PUBLISHED: Final = 30 * 86_400  # seconds a retired key stays in the key set
 
 _PURPOSE = b"espi_server: wrapping of signing keys, 1"
 _NONCE = 12
+
+
+class NoSecret(Unavailable):
+    """Keys are kept under the installation's secret; set ESPI_SECRET_KEY."""
 
 
 def active(session: Session, utility_id: uuid.UUID, secret: str, purpose: str = ID_TOKEN) -> ECKey:
@@ -125,6 +129,8 @@ def _make(session: Session, utility_id: uuid.UUID, secret: str, purpose: str) ->
 
 
 def _wrapper(secret: str) -> AESGCM:
+    if not secret:
+        raise NoSecret()
     return AESGCM(HKDF(SHA256(), 32, salt=None, info=_PURPOSE).derive(secret.encode()))
 
 

@@ -196,6 +196,28 @@ def test_private_keys_are_wrapped_and_need_the_installation_s_secret(sun: Compan
             keys.active(session, utility.id, "another secret of thirty-two letters")
 
 
+def test_after_a_change_of_the_secret_two_rotations_help(sun: Company) -> None:
+    key_set(sun)
+    new = "another secret of thirty-two letters"
+
+    with sun.database.writing() as session:
+        utility = utilities.find(session, "north")
+        for _ in range(2):
+            keys.rotate(session, utility.id, new)
+
+        assert keys.active(session, utility.id, new).is_private
+        assert len(keys.published(session, utility.id)) == 4
+
+
+def test_without_a_secret_there_are_no_keys(sqlite_url: str) -> None:
+    database = Database(sqlite_url)
+    make.utility(database, "north")
+
+    with database.writing() as session, pytest.raises(keys.NoSecret, match="ESPI_SECRET_KEY"):
+        keys.ensure(session, utilities.find(session, "north").id, "")
+    database.close()
+
+
 def test_the_command_rotates(sqlite_url: str) -> None:
     database = Database(sqlite_url)
     make.utility(database, "north")
