@@ -73,6 +73,7 @@ def find(session: Session, token: str) -> Kept | None:
 def claim(session: Session, kept: Kept, client: Client) -> bool:
     """Use a refresh token; of many who try at once one hears True, and a replay ends the family."""
     now = clock.seconds()
+    _lock(session, kept)
     done: Any = session.execute(
         update(Token)
         .where(Token.digest == kept.row.digest, Token.used_at.is_(None), Token.revoked_at.is_(None))
@@ -93,6 +94,7 @@ def end_family(session: Session, kept: Kept, reason: str) -> None:
     family = kept.row.family_id
     if family is None:
         return
+    _lock(session, kept)
     session.execute(
         update(Token)
         .where(Token.family_id == family, Token.revoked_at.is_(None))
@@ -103,6 +105,12 @@ def end_family(session: Session, kept: Kept, reason: str) -> None:
         .where(TokenFamily.id == family, TokenFamily.revoked_at.is_(None))
         .values(revoked_at=now, revoked_reason=reason)
     )
+
+
+def _lock(session: Session, kept: Kept) -> None:
+    """One at a time in a family: they touch the same tokens, in whatever order PostgreSQL finds them."""
+    family = select(TokenFamily.id).where(TokenFamily.id == kept.row.family_id)
+    session.execute(family.with_for_update(key_share=True))
 
 
 def _may_repeat(row: Token, client: Client, now: int) -> bool:
