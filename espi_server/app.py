@@ -72,4 +72,9 @@ def create_app(
 def _blueprints() -> list[Blueprint]:
     """Every way in, pages for people last."""
     plain = (status, openapi, oauth, tools, tools_pages, oauth_pages, pages)
-    return [*(each.blueprint for each in plain), resources.blueprint(), deliveries.blueprint(), managing.blueprint()]
+    return [
+        *(each.blueprint for each in plain),
+        resources.blueprint(),
+        deliveries.blueprint(),
+        managing.blueprint(),
+    ]

@@ -168,12 +168,14 @@ def shareable_of(
 
 def end(session: Session, authorization: Authorization, reason: str) -> None:
     """End an authorization: its tokens are dead at once, the customer and the company are told."""
+    # Many may want this at once; one of them does it and tells.
+    session.refresh(authorization, with_for_update={"key_share": True})
     if authorization.ended_at is not None:
         return
     now = clock.seconds()
     authorization.ended_at, authorization.ended_reason, authorization.updated_at = now, reason, now
     authorization.version += 1
-    for row in (Token, TokenFamily):
+    for row in (TokenFamily, Token):  # in the order in which a refresh holds them
         live = (row.authorization_id == authorization.id, row.revoked_at.is_(None))
         session.execute(update(row).where(*live).values(revoked_at=now, revoked_reason=reason))
     _tell(session, authorization, "ended")

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from espi_server.access.models import Authorization, Token
 from espi_server.access.tokens import digest
 from espi_server.db import Database
+from espi_server.notify.models import Outbox
 from tests import make, oauth
 from tests.oauth import BACK, SCOPE, Company
 
@@ -148,6 +149,11 @@ def test_trap_3_of_fifty_redemptions_at_once_one_succeeds_and_the_replay_is_noti
 
     assert found == [200] + [400] * 49
     assert reasons(sun.database) == ["replayed"]
+    with sun.database.reading() as session:
+        assert sorted(session.scalars(select(Outbox.kind))) == [
+            "authorization.ended",
+            "authorization.granted",
+        ]
 
 
 def test_trap_4_of_fifty_refreshes_at_once_one_succeeds(sun: Company) -> None:
