@@ -18,7 +18,7 @@ from espi_server.access.addresses import public_base, resource_base
 from espi_server.accounts import utilities
 from espi_server.accounts.models import Utility
 from espi_server.espi import paths
-from espi_server.web import charts, looks
+from espi_server.web import charts, looks, phone
 from espi_server.web.house import house
 
 blueprint = Blueprint("pages", __name__)
@@ -54,6 +54,7 @@ def invite(app: Flask, guests: Guests, command: str) -> None:
     app.extensions[looks.SANDBOX] = True
     app.extensions[_GUESTS] = guests
     app.extensions[_COMMAND] = command
+    app.register_blueprint(phone.blueprint)
 
 
 @blueprint.get("/")
