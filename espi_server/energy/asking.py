@@ -93,9 +93,18 @@ class Asking:
         }
 
 
+_FIRST_YEAR, _LAST_YEAR, _A_YEAR = (
+    -62_000_000_000,
+    253_000_000_000,
+    366 * 86_400,
+)  # the calendar has years 1 to 9999
+
+
 @lru_cache(maxsize=1024)
 def _years(moment: int, zone: ZoneInfo) -> tuple[int, int]:
-    """Where the local year of a moment begins, and where the next one does."""
+    """Where the local year of a moment begins, and where the next one does; outside the calendar, a year around it."""
+    if not _FIRST_YEAR <= moment < _LAST_YEAR:
+        return moment - _A_YEAR, moment + _A_YEAR
     starts = starts_around(np.array([moment]), zone, "year").tolist()
     place = bisect_right(starts, moment)
     return starts[place - 1], starts[place]

@@ -254,3 +254,11 @@ def test_an_empty_selection_is_an_empty_feed(world: World) -> None:
 
     assert found.entries == []
     assert found.link("self") is not None
+
+
+@pytest.mark.parametrize(("who", "path"), FEEDS)
+def test_a_window_as_wide_as_the_calendar_is_no_window(world: World, who: str, path: str) -> None:
+    widest = "published-min=0001-01-01T00:00:00Z&published-max=9999-12-31T23:59:59Z"
+
+    whole = [each.id for each in ask(world, who, path).entries]
+    assert [each.id for each in ask(world, who, path, widest).entries] == whole
