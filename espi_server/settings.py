@@ -61,13 +61,17 @@ def _mail(value: Any) -> str:
 
 
 def _text_gateway(value: Any) -> str:
-    return _one_of_schemes(value, ("https", "http"), "a web address such as https://gateway.example.org/messages")
+    return _one_of_schemes(
+        value, ("https", "http"), "a web address such as https://gateway.example.org/messages"
+    )
 
 
 def _one_of_schemes(value: Any, schemes: tuple[str, ...], accepted: str) -> str:
     address = _text(value)
     parts = urlsplit(address)
-    if address not in ("", CONSOLE) and (parts.scheme not in schemes or not parts.hostname or (parts.port or 1) < 1):
+    if address not in ("", CONSOLE) and (
+        parts.scheme not in schemes or not parts.hostname or (parts.port or 1) < 1
+    ):
         raise ValueError(accepted)
     return address
 
@@ -132,9 +136,13 @@ class Settings:
     )
     uploads: int = setting(4, _number, "deliveries one process receives at once; below `threads`")
     notify_after: int = setting(
-        30, _number, "seconds changes wait before applications are told, so that those close together are one message"
+        30,
+        _number,
+        "seconds changes wait before applications are told, so that those close together are one message",
     )
-    senders: int = setting(8, _number, "messages `espi-server work` has on their way at once, each to another endpoint")
+    senders: int = setting(
+        8, _number, "messages `espi-server work` has on their way at once, each to another endpoint"
+    )
     egress_proxy: str = setting(
         "", _proxy, "`http://host:port` through which applications are told; it resolves their names then"
     )
