@@ -295,7 +295,6 @@ NOW = int(time.time())
         {"sub": "somebody"},
         {"sub": None},
     ],
-    ids=repr,
 )
 def test_trap_8_a_note_that_says_something_else_is_refused(strict: Company, changed: dict[str, Any]) -> None:
     unknown(strict.token({}, **CLIENT, **signed(claims(strict, **changed))))
