@@ -59,7 +59,7 @@ def told(database: Database, wait: int = 0) -> dict[str, list[str]]:
 def sharing(database: Database, name: str, **how: str) -> make.Access:
     """An application that is told things and has this authorization, of which it was told already."""
     receivers.company(database, name, URI)
-    access = make.access(database, application=name, **how)  # type: ignore[arg-type]
+    access = make.access(database, application=name, **how)
     told(database)
     return access
 
@@ -70,7 +70,7 @@ def window(address: str) -> tuple[str, str]:
 
 
 def more(database: Database, folder: Path, point: str, **how: object) -> None:
-    make.take(database, folder, Household(point, **how).entries())  # type: ignore[arg-type]
+    make.take(database, folder, Household(point, **how).entries())
 
 
 @pytest.mark.requirement("FB_39")
@@ -275,7 +275,7 @@ def test_changed_customer_data_are_told_by_the_customers_address(town: Database,
 
 
 def test_a_customers_other_premise_is_not_hinted_at(town: Database) -> None:
-    cabin = sharing(town, "Cabin", points=("102",))  # type: ignore[arg-type]
+    cabin = sharing(town, "Cabin", points=("102",))
     with town.writing() as session:
         place = utilities.find(session, "north").id
         hidden = [

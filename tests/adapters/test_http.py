@@ -23,7 +23,7 @@ AUTHORITY = trustme.CA()
 
 
 def post(port: int, **more: object) -> Answer:
-    client = Client(reach=ANYWHERE, **{"deadline": 5.0, **more})  # type: ignore[arg-type]
+    client = Client(reach=ANYWHERE, **{"deadline": 5.0, **more})
     return client.post(
         f"http://127.0.0.1:{port}/notify?x=1", b"<BatchList/>", {"Content-Type": "application/xml"}
     )
@@ -77,7 +77,7 @@ def drip(head: bytes, piece: bytes) -> object:
 def test_a_head_that_drips_ends_at_the_deadline() -> None:
     began = time.monotonic()
 
-    with stranger(drip(b"HTTP/1.1 200 OK\r\nX-Slow: ", b"a")) as port, pytest.raises(NoAnswer, match="time"):  # type: ignore[arg-type]
+    with stranger(drip(b"HTTP/1.1 200 OK\r\nX-Slow: ", b"a")) as port, pytest.raises(NoAnswer, match="time"):
         post(port, deadline=SHORT)
 
     assert time.monotonic() - began < PATIENCE
@@ -86,7 +86,7 @@ def test_a_head_that_drips_ends_at_the_deadline() -> None:
 def test_a_body_that_drips_ends_at_the_deadline_and_the_status_counts() -> None:
     began = time.monotonic()
 
-    with stranger(drip(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", b"a")) as port:  # type: ignore[arg-type]
+    with stranger(drip(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", b"a")) as port:
         answer = post(port, deadline=SHORT)
 
     assert (answer.status, answer.whole) == (200, False)
@@ -95,7 +95,7 @@ def test_a_body_that_drips_ends_at_the_deadline_and_the_status_counts() -> None:
 
 
 def test_endless_interim_answers_end_at_the_deadline() -> None:
-    with stranger(drip(b"", b"HTTP/1.1 100 Continue\r\n\r\n")) as port, pytest.raises(NoAnswer):  # type: ignore[arg-type]
+    with stranger(drip(b"", b"HTTP/1.1 100 Continue\r\n\r\n")) as port, pytest.raises(NoAnswer):
         post(port, deadline=SHORT)
 
 

@@ -67,7 +67,7 @@ def readings(database: Database, flow: int = 1) -> list[tuple[int, int, int, int
 
 def remarks(found: object) -> list[str]:
     """The words of a collection of remarks."""
-    return [each.message for each in found]  # type: ignore[attr-defined]
+    return [each.message for each in found]
 
 
 def test_pge_with_solar_on_the_day_the_clocks_go_back(north: Database) -> None:

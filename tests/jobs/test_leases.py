@@ -174,7 +174,7 @@ def test_told_to_stop_it_gives_its_row_back_and_no_try_is_lost(database: Databas
         return {}
 
     with pytest.raises(Stopping):
-        Task(None, _set()).alive()  # type: ignore[arg-type]
+        Task(None, _set()).alive()
     Worker(database, [work(run)]).sweep()
 
     assert len(seen) == 1

@@ -135,7 +135,7 @@ def answered(database: Database, *, status: int, **headers: str) -> None:
     make.utility(database)
 
     def habit(receiver: town.Receiver, handler: object) -> None:
-        town.answer(handler, status, **headers)  # type: ignore[arg-type]
+        town.answer(handler, status, **headers)
 
     with town.receiving([habit]) as (address, _):
         id = town.company(database, "Sun", f"{address}/0")

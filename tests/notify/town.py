@@ -51,7 +51,7 @@ class Receiver:
             self._now += 1
             self.most_at_once = max(self.most_at_once, self._now)
         try:
-            handler.body = body  # type: ignore[attr-defined]
+            handler.body = body
             if self.is_down:
                 answer(handler, 503)
             else:

@@ -283,7 +283,7 @@ class Unwilling:
 
 def test_a_place_is_given_back_and_nothing_sent_when_something_fails(narrow: Client, towns: Database) -> None:
     sun = make.access(towns, customer="C-1")
-    narrow.app.extensions[EXTENSION] = replace(house(narrow), disclosures=Unwilling())  # type: ignore[arg-type]
+    narrow.app.extensions[EXTENSION] = replace(house(narrow), disclosures=Unwilling())
 
     answer = narrow.get(sun.resource, sun, check=500)
 

@@ -90,7 +90,7 @@ class Watched:
     def append(self, *arguments: object, **more: object) -> None:
         """Note the moment, and write."""
         self.when.append(sum(self._sent))
-        self._disclosures.append(*arguments, **more)  # type: ignore[arg-type]
+        self._disclosures.append(*arguments, **more)
 
 
 def test_the_record_is_written_before_the_first_byte_goes(towns: Database) -> None:
@@ -99,7 +99,7 @@ def test_the_record_is_written_before_the_first_byte_goes(towns: Database) -> No
     house: House = app.extensions[EXTENSION]
     sent: list[int] = []
     watched = Watched(house.disclosures, sent)
-    app.extensions[EXTENSION] = replace(house, disclosures=watched)  # type: ignore[arg-type]
+    app.extensions[EXTENSION] = replace(house, disclosures=watched)
 
     answer = app.test_client().get(
         sun.resource.removeprefix(make.INSTALLATION), headers={"Authorization": f"Bearer {sun.token}"}
