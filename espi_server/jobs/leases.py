@@ -1,6 +1,6 @@
 """Leasing rows: who works on a row holds it for a while, and says so again while it lasts.
 
-Works on any table with the columns `state, attempts, next_attempt_at, lease_until, last_error` (jobs, the outbox).
+Works on any table that is `Leased` (jobs, the outbox, the endpoints it speaks to).
 A row is taken by an UPDATE that names the attempt it saw, so of two workers one has it, on SQLite and PostgreSQL
 alike. The attempt's number is also the right to finish: who lost his lease to another changes nothing any more.
 """
@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import and_, or_, select, update
+from sqlalchemy.orm import Mapped, mapped_column
 
 from espi_server import clock
-from espi_server.db import Database
+from espi_server.db import Code, Database, Seconds
 
 DUE: Final = "due"
 RUNNING: Final = "running"
@@ -24,6 +25,18 @@ PARKED: Final = "parked"
 """Given up after so many tries; a person looks at it."""
 
 FINISHED = frozenset({DONE, PARKED})
+
+
+class Leased:
+    """The columns of a table whose rows workers lease: `attempts` is the number of the present or last one."""
+
+    state: Mapped[Code] = mapped_column(default=DUE)
+    attempts: Mapped[int] = mapped_column(default=0)
+    next_attempt_at: Mapped[Seconds]
+    lease_until: Mapped[Seconds | None]
+    last_error: Mapped[str | None]
+
+
 _MOST_WORDS = 2_000
 _CANDIDATES = 8
 

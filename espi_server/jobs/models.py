@@ -8,9 +8,10 @@ from sqlalchemy import ForeignKey, Index, LargeBinary
 from sqlalchemy.orm import Mapped, mapped_column
 
 from espi_server.db import PII, Base, Code, Id, Json, Name, Seconds
+from espi_server.jobs.leases import Leased
 
 
-class Job(Base):
+class Job(Leased, Base):
     """Something a worker does for a utility, with its state, its tries, its lease and its result.
 
     `access` is the standard's letter of the token that asked for it, and only tokens of that letter may look;
@@ -28,11 +29,6 @@ class Job(Base):
     payload: Mapped[Json] = mapped_column(default=dict, info=PII)
     result: Mapped[Json | None] = mapped_column(info=PII)
     progress: Mapped[Json] = mapped_column(default=dict)
-    state: Mapped[Code] = mapped_column(default="due")
-    attempts: Mapped[int] = mapped_column(default=0)
-    next_attempt_at: Mapped[Seconds]
-    lease_until: Mapped[Seconds | None]
-    last_error: Mapped[str | None]
     created_at: Mapped[Seconds]
     finished_at: Mapped[Seconds | None]
 

@@ -8,9 +8,10 @@ from sqlalchemy import Boolean, ForeignKey, Index, LargeBinary
 from sqlalchemy.orm import Mapped, mapped_column
 
 from espi_server.db import PII, Base, Code, Id, Json, Name, Seconds
+from espi_server.jobs.leases import Leased
 
 
-class Endpoint(Base):
+class Endpoint(Leased, Base):
     """Where messages go: an application's address, or the door to people. One message at a time is on its way to it.
 
     Never done, only due again: `next_attempt_at` is when it may next be spoken to. `failures` counts what failed
@@ -22,11 +23,6 @@ class Endpoint(Base):
     id: Mapped[Id] = mapped_column(primary_key=True)
     utility_id: Mapped[Id] = mapped_column(ForeignKey("utility.id"))
     name: Mapped[Name]  # `application:…`, `events:…`, or `people`
-    state: Mapped[Code] = mapped_column(default="due")
-    attempts: Mapped[int] = mapped_column(default=0)
-    next_attempt_at: Mapped[Seconds]
-    lease_until: Mapped[Seconds | None]
-    last_error: Mapped[str | None]
     failures: Mapped[int] = mapped_column(default=0)
     failing_since: Mapped[Seconds | None]
     slow: Mapped[bool] = mapped_column(Boolean, default=False)
@@ -34,7 +30,7 @@ class Endpoint(Base):
     __table_args__ = (Index(None, "state", "next_attempt_at"),)
 
 
-class Outbox(Base):
+class Outbox(Leased, Base):
     """A message waiting to leave, with its state, its tries and its lease.
 
     `queued_at` is when it was put or last resent, `failing_since` its first failure since then: three days later it
@@ -49,11 +45,6 @@ class Outbox(Base):
     kind: Mapped[Code]
     recipient: Mapped[Name] = mapped_column(info=PII)
     payload: Mapped[Json] = mapped_column(info=PII)
-    state: Mapped[Code] = mapped_column(default="due")
-    attempts: Mapped[int] = mapped_column(default=0)
-    next_attempt_at: Mapped[Seconds]
-    lease_until: Mapped[Seconds | None]
-    last_error: Mapped[str | None]
     created_at: Mapped[Seconds]
     queued_at: Mapped[Seconds]
     failing_since: Mapped[Seconds | None]
