@@ -29,6 +29,7 @@ from espi_server.web import (
 )
 from espi_server.web.house import EXTENSION, House
 from espi_server.web.limits import Allowance, Turnstile
+from espi_server.web.routes import Route
 
 UPLOAD_LIMIT = 1024 * 1024  # bytes of a request body; large deliveries have their own way in
 
@@ -43,6 +44,7 @@ def create_app(
     app = Flask("espi_server", template_folder="web/templates", static_folder="web/static")
     app.config.update(SECRET_KEY=settings.secret_key, MAX_CONTENT_LENGTH=UPLOAD_LIMIT)
     app.config.update(PROVIDE_AUTOMATIC_OPTIONS=False)  # OPTIONS is a method like others: not offered
+    app.url_rule_class = Route
     app.url_map.strict_slashes = False  # a trailing slash is accepted, without a redirect
     app.url_map.merge_slashes = False
     app.extensions[EXTENSION] = House(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -27,7 +26,7 @@ hypothesis.settings.load_profile("house")
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[pg.Server]:
     """One PostgreSQL server for the whole run, with a migrated template database."""
-    server = pg.Server()
+    server = pg.Server(pg.in_memory())
     server.execute("CREATE DATABASE migrated")
     migrate.upgrade(server.url("migrated"))
     yield server
@@ -51,10 +50,9 @@ def sqlite_url(migrated_file: Path, tmp_path: Path) -> str:
 
 @pytest.fixture
 def postgresql_url(postgresql: pg.Server) -> Iterator[str]:
-    name = "t" + uuid.uuid4().hex
-    postgresql.execute(f"CREATE DATABASE {name} TEMPLATE migrated")
+    name = postgresql.copy("migrated")
     yield postgresql.url(name)
-    postgresql.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    postgresql.drop(name)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -56,10 +56,9 @@ def copied(request: pytest.FixtureRequest, kind: str, folder: Path) -> Iterator[
         yield f"sqlite:///{path}"
         return
     server: pg.Server = request.getfixturevalue("towns_postgresql")
-    name = "t" + uuid.uuid4().hex
-    server.execute(f"CREATE DATABASE {name} TEMPLATE towns")
+    name = server.copy("towns")
     yield server.url(name)
-    server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    server.drop(name)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

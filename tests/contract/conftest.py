@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,10 +40,9 @@ def filled_sqlite(filled_file: Path, tmp_path: Path) -> str:
 
 @pytest.fixture
 def filled_postgresql(postgresql: pg.Server, filled_template: str) -> Iterator[str]:
-    name = "c" + uuid.uuid4().hex
-    postgresql.execute(f"CREATE DATABASE {name} TEMPLATE {filled_template}")
+    name = postgresql.copy(filled_template)
     yield postgresql.url(name)
-    postgresql.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    postgresql.drop(name)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -9,7 +9,6 @@ import csv
 import json
 import os
 import re
-import uuid
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -35,6 +34,7 @@ from espi_server.energy.models import UsagePoint as PointRow
 from espi_server.espi.atom import moment
 from espi_server.espi.mapping import from_json
 from espi_server.settings import DEVELOPMENT_SECRET, Settings
+from tests import pg
 from tests.energy import stored
 from tests.energy.oracle import CLASSES, CUSTOMER_SIDE, USAGE_SIDE, Expected, Grant
 from tests.energy.reader import Answer, Reader, Served, canonical, cut, shelved, sown
@@ -96,10 +96,10 @@ def house(
         (folder / "worlds.sqlite").write_bytes(migrated_file.read_bytes())
         yield from _house(f"sqlite:///{folder / 'worlds.sqlite'}", range(5), folder)
         return
-    server, name = request.getfixturevalue("postgresql"), "w" + uuid.uuid4().hex
-    server.execute(f"CREATE DATABASE {name} TEMPLATE migrated")
+    server: pg.Server = request.getfixturevalue("postgresql")
+    name = server.copy("migrated")
     yield from _house(server.url(name), range(6, 8), folder)
-    server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    server.drop(name)
 
 
 def _house(url: str, seeds: range, folder: Path) -> Iterator[House]:
