@@ -6,33 +6,57 @@ Exit codes: 0 done, 1 problems found, 2 usage, 3 unreadable input, 4 not allowed
 
 from __future__ import annotations
 
-import os
 import sys
-from dataclasses import fields
+from pkgutil import resolve_name
+from typing import Any
 
 import click
 
-from espi_server import __version__, migrate, work
-from espi_server.access.asp_commands import asp, keys_command
-from espi_server.access.commands import authorize, export, token
-from espi_server.access.notify_commands import notify
-from espi_server.accounts.commands import utility
-from espi_server.demo.command import demo
-from espi_server.energy.commands import import_command, layout_command, render_command
+from espi_server import __version__
 from espi_server.errors import Problem, Usage
 from espi_server.espi.errors import EspiError
-from espi_server.notify.commands import outbox
-from espi_server.rates.arriving import arrived
-from espi_server.rates.commands import rates
-from espi_server.settings import Settings, declared
-from espi_server.shell import environment, opened, options, tell
-from espi_server.tools.commands import schema, validate
+from espi_server.terminal import tell
 
 INTERRUPTED = 130
+# Where each command lives. Its room is entered when it is asked for: a file is judged in half the time it takes to
+# load what a database needs.
+COMMANDS = {
+    "asp": "espi_server.access.asp_commands:asp",
+    "authorize": "espi_server.access.commands:authorize",
+    "demo": "espi_server.demo.command:demo",
+    "export": "espi_server.access.commands:export",
+    "import": "espi_server.energy.commands:import_command",
+    "keys": "espi_server.access.asp_commands:keys_command",
+    "layout": "espi_server.energy.commands:layout_command",
+    "migrate": "espi_server.running:migrate_command",
+    "outbox": "espi_server.notify.commands:outbox",
+    "rates": "espi_server.rates.commands:rates",
+    "render": "espi_server.energy.commands:render_command",
+    "schema": "espi_server.tools.commands:schema",
+    "serve": "espi_server.running:serve",
+    "settings": "espi_server.running:settings_command",
+    "token": "espi_server.access.commands:token",
+    "utility": "espi_server.accounts.commands:utility",
+    "validate": "espi_server.tools.commands:validate",
+    "work": "espi_server.running:work_command",
+}
 
 
 class Commands(click.Group):
     """A group that ends every known problem with its message and its exit code."""
+
+    def __init__(self, *given: Any, elsewhere: dict[str, str] | None = None, **more: Any) -> None:
+        super().__init__(*given, **more)
+        self._elsewhere = elsewhere or {}
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        """The names of all commands, for the help."""
+        return sorted({*super().list_commands(context), *self._elsewhere})
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        """The command of this name, wherever it lives."""
+        known = super().get_command(context, name)
+        return known or (resolve_name(self._elsewhere[name]) if name in self._elsewhere else None)
 
     def invoke(self, context: click.Context) -> object:
         """Run the command; a `Problem` becomes one line on stderr."""
@@ -49,7 +73,14 @@ class Commands(click.Group):
             sys.exit(INTERRUPTED)
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "obj": arrived})
+def arrived(*told: Any) -> None:
+    """What comes in is told to who counts it: the cells of the rates follow the data."""
+    resolve_name("espi_server.rates.arriving:arrived")(*told)
+
+
+@click.group(
+    cls=Commands, elsewhere=COMMANDS, context_settings={"help_option_names": ["-h", "--help"], "obj": arrived}
+)
 @click.version_option(__version__)
 def main() -> None:
     """A Green Button Connect My Data server.
@@ -57,70 +88,3 @@ def main() -> None:
     \b
     Try:  espi-server demo
     """
-
-
-@main.command("migrate")
-def migrate_command() -> None:
-    """Bring the database to the newest form."""
-    revision = migrate.upgrade(Settings.load().database_url)
-    click.echo(f"The database stands at migration {revision}.")
-
-
-@main.command()
-@click.option("--port", default=8000, show_default=True, help="Where to listen.")
-@click.option("--host", default="127.0.0.1", show_default=True, help="On which address.")
-def serve(port: int, host: str) -> None:
-    """Serve with gunicorn until told to stop.
-
-    \b
-    Example:  espi-server serve --port 8000
-    """
-    settings = Settings.load()
-    arguments = ["gunicorn", "--bind", f"{host}:{port}", *options(settings), "espi_server.app:create_app()"]
-    os.execve(sys.executable, [sys.executable, "-m", *arguments], environment())  # noqa: S606 - our own interpreter
-
-
-@main.command("work")
-@click.option("--once", is_flag=True, help="Do what is due now, and end.")
-def work_command(once: bool) -> None:
-    """Do what waits: larger deliveries, and whatever has to be repeated. Run as many as you like.
-
-    \b
-    Example:  espi-server work
-    """
-    settings = Settings.load()
-    with opened(settings) as database:
-        worker = work.worker(database, settings)
-        if once:
-            tell(f"{worker.sweep()} done or tried.")
-        else:
-            worker.until_told()
-
-
-@main.command("settings")
-def settings_command() -> None:
-    """Every setting: its variable, its value now (secrets hidden), and what it means."""
-    now = Settings.load()
-    for (variable, _, help, secret), each in zip(declared(), fields(Settings), strict=True):
-        value = getattr(now, each.name)
-        click.echo(f"{variable}={'(hidden)' if secret and value else value}\n    {help}")
-
-
-asp.add_command(notify)
-for command in (
-    demo,
-    utility,
-    import_command,
-    layout_command,
-    render_command,
-    export,
-    asp,
-    keys_command,
-    authorize,
-    token,
-    outbox,
-    rates,
-    schema,
-    validate,
-):
-    main.add_command(command)

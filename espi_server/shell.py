@@ -1,4 +1,4 @@
-"""What the commands share: telling people things, opening the database, starting the server."""
+"""What the commands share: opening the database, starting the server."""
 
 from __future__ import annotations
 
@@ -6,17 +6,13 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import click
-
 from espi_server import migrate
 from espi_server.db import Database
 from espi_server.errors import Unavailable
 from espi_server.settings import Settings
+from espi_server.terminal import tell
 
-
-def tell(message: str) -> None:
-    """A line for the person at the terminal; data go to stdout instead."""
-    click.echo(message, err=True)
+__all__ = ["environment", "opened", "options", "tell"]
 
 
 @contextmanager

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
 
-from espi_server import clock, migrate
+from espi_server import clock
 from espi_server.db import Database
 from espi_server.settings import DEVELOPMENT_SECRET, Settings
 from tests import coverage, pg
+from tests.copies import KINDS, Copies, migrated
 from tests.towns import *  # noqa: F403 - its fixtures
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -25,37 +25,37 @@ hypothesis.settings.load_profile("house")
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[pg.Server]:
-    """One PostgreSQL server for the whole run, with a migrated template database."""
+    """One PostgreSQL server for the whole run."""
     server = pg.Server(pg.in_memory())
-    server.execute("CREATE DATABASE migrated")
-    migrate.upgrade(server.url("migrated"))
     yield server
     server.stop()
 
 
 @pytest.fixture(scope="session")
-def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def copies(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Copies:
+    """Databases that are filled once and copied."""
+    return Copies(request, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def migrated_file(copies: Copies) -> Path:
     """A migrated, empty SQLite file to copy."""
-    path = tmp_path_factory.mktemp("sqlite") / "migrated.sqlite"
-    migrate.upgrade(f"sqlite:///{path}")
-    return path
+    return copies.file("migrated", migrated)
 
 
 @pytest.fixture
-def sqlite_url(migrated_file: Path, tmp_path: Path) -> str:
-    path = tmp_path / "espi.sqlite"
-    shutil.copy(migrated_file, path)
-    return f"sqlite:///{path}"
+def sqlite_url(copies: Copies, tmp_path: Path) -> Iterator[str]:
+    with copies.of("sqlite", "migrated", migrated, tmp_path) as url:
+        yield url
 
 
 @pytest.fixture
-def postgresql_url(postgresql: pg.Server) -> Iterator[str]:
-    name = postgresql.copy("migrated")
-    yield postgresql.url(name)
-    postgresql.drop(name)
+def postgresql_url(copies: Copies, tmp_path: Path) -> Iterator[str]:
+    with copies.of("postgresql", "migrated", migrated, tmp_path) as url:
+        yield url
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=KINDS)
 def database_url(request: pytest.FixtureRequest) -> str:
     """The address of a fresh, migrated database; each test that asks runs on both kinds."""
     return str(request.getfixturevalue(f"{request.param}_url"))

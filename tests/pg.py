@@ -62,7 +62,7 @@ class Server:
 
     def drop(self, name: str) -> None:
         """Remove a database, whoever is still connected to it."""
-        self.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        self.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
     def halt(self) -> None:
         """Stop answering; the data stay."""

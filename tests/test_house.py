@@ -16,7 +16,7 @@ from espi_server.settings import BadSetting, Settings, declared
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "espi_server"
 
-GROUND = {"db", "drivers", "settings", "errors", "clock", "shell", "migrate", "models"}
+GROUND = {"db", "drivers", "settings", "errors", "clock", "shell", "migrate", "models", "terminal"}
 LEANS_ON = {
     "espi": set(),
     "accounts": {"espi"},
@@ -41,7 +41,7 @@ LEANS_ON = {
         "jobs",
     },
 }
-OUTERMOST = {"app", "cli", "demo", "work"}  # wire everything, and nobody leans on them
+OUTERMOST = {"app", "cli", "demo", "running", "work"}  # wire everything, and nobody leans on them
 SHARDED = {"resource", "interval_block", "interval_correction", "authorization_usage_point"}
 
 

@@ -5,20 +5,19 @@
 
 from __future__ import annotations
 
-import shutil
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from espi_server.db import Database
-from tests import make, pg
+from tests import make
+from tests.copies import KINDS, Copies
 from tests.make import Client
 
 UTILITIES = ("north", "south")
 
-__all__ = ["UTILITIES", "client", "towns", "towns_file", "towns_postgresql", "towns_url"]
+__all__ = ["UTILITIES", "client", "towns", "towns_url"]
 
 
 def build(url: str, folder: Path) -> None:
@@ -30,41 +29,11 @@ def build(url: str, folder: Path) -> None:
     database.close()
 
 
-@pytest.fixture(scope="session")
-def towns_file(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A SQLite file with both towns, to be copied."""
-    folder = tmp_path_factory.mktemp("towns")
-    path = folder / "towns.sqlite"
-    shutil.copy(migrated_file, path)
-    build(f"sqlite:///{path}", folder)
-    return path
-
-
-@pytest.fixture(scope="session")
-def towns_postgresql(postgresql: pg.Server, tmp_path_factory: pytest.TempPathFactory) -> pg.Server:
-    """The PostgreSQL server, with a database `towns` to be copied."""
-    postgresql.execute("CREATE DATABASE towns TEMPLATE migrated")
-    build(postgresql.url("towns"), tmp_path_factory.mktemp("towns"))
-    return postgresql
-
-
-def copied(request: pytest.FixtureRequest, kind: str, folder: Path) -> Iterator[str]:
-    """The address of a copy of both towns on one kind of database."""
-    if kind == "sqlite":
-        path = folder / f"{uuid.uuid4().hex}.sqlite"
-        shutil.copy(request.getfixturevalue("towns_file"), path)
-        yield f"sqlite:///{path}"
-        return
-    server: pg.Server = request.getfixturevalue("towns_postgresql")
-    name = server.copy("towns")
-    yield server.url(name)
-    server.drop(name)
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def towns_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+@pytest.fixture(params=KINDS)
+def towns_url(request: pytest.FixtureRequest, copies: Copies, tmp_path: Path) -> Iterator[str]:
     """The address of a fresh copy; each test that asks runs on both kinds."""
-    yield from copied(request, request.param, tmp_path)
+    with copies.of(request.param, "towns", build, tmp_path) as url:
+        yield url
 
 
 @pytest.fixture

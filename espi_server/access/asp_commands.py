@@ -12,6 +12,7 @@ import click
 from espi_server.access import applications, grants, keys
 from espi_server.access.applications import Registration
 from espi_server.access.models import Application
+from espi_server.access.notify_commands import notify
 from espi_server.access.oauth import certificates
 from espi_server.access.oauth.policies import LONGEST_WINDOW, POLICIES
 from espi_server.access.opening import PRODUCTION
@@ -29,6 +30,9 @@ HOUR = 3600
 @click.group()
 def asp() -> None:
     """Third parties and their applications."""
+
+
+asp.add_command(notify)
 
 
 @asp.command()

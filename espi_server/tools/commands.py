@@ -16,7 +16,7 @@ from espi_server.espi.checks.rule import RULES, Profile
 from espi_server.espi.checks.table import as_text
 from espi_server.espi.explain import explained
 from espi_server.espi.verdict import SCHEMA_VERSION, Verdict, junit
-from espi_server.shell import tell
+from espi_server.terminal import tell
 
 _UNREADABLE = 3
 _ALL = 1_000_000

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -22,16 +23,28 @@ from espi_server.espi.deflate import PLAIN
 from espi_server.espi.readings import cut, unpack
 from espi_server.settings import DEVELOPMENT_SECRET, Settings
 from tests import make
+from tests.copies import KINDS, Copies
 from tests.energy import stored
 from tests.energy.test_our_samples import SAMPLES
 
 
-@pytest.fixture
-def world(database: Database) -> Database:
+def fill(url: str, folder: Path) -> None:
     """Every sample, in a utility beside another one that holds the same."""
+    database = Database(url)
     for number, code in enumerate(("north", "south")):
         stored.utility(database, code, namespace=UUID(int=number + 1))
         assert not stored.take(database, *sorted(SAMPLES.iterdir()), code=code).errors
+    database.close()
+
+
+@pytest.fixture(params=KINDS)
+def database_url(request: pytest.FixtureRequest, copies: Copies, tmp_path: Path) -> Iterator[str]:
+    with copies.of(request.param, "samples", fill, tmp_path) as url:
+        yield url
+
+
+@pytest.fixture
+def world(database: Database) -> Database:
     return database
 
 

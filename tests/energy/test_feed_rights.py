@@ -34,7 +34,7 @@ from espi_server.energy.models import UsagePoint as PointRow
 from espi_server.espi.atom import moment
 from espi_server.espi.mapping import from_json
 from espi_server.settings import DEVELOPMENT_SECRET, Settings
-from tests import pg
+from tests.copies import KINDS, Copies, migrated
 from tests.energy import stored
 from tests.energy.oracle import CLASSES, CUSTOMER_SIDE, USAGE_SIDE, Expected, Grant
 from tests.energy.reader import Answer, Reader, Served, canonical, cut, shelved, sown
@@ -86,20 +86,15 @@ def _lay(database: Database, seed: int, folder: Path) -> Laid:
     return Laid(code, world, points, series)
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="module", params=KINDS)
 def house(
-    request: pytest.FixtureRequest, migrated_file: Path, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, copies: Copies, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[House]:
     """Worlds in both databases, not the same ones."""
     folder = tmp_path_factory.mktemp("worlds")
-    if request.param == "sqlite":
-        (folder / "worlds.sqlite").write_bytes(migrated_file.read_bytes())
-        yield from _house(f"sqlite:///{folder / 'worlds.sqlite'}", range(5), folder)
-        return
-    server: pg.Server = request.getfixturevalue("postgresql")
-    name = server.copy("migrated")
-    yield from _house(server.url(name), range(6, 8), folder)
-    server.drop(name)
+    seeds = range(5) if request.param == "sqlite" else range(6, 8)
+    with copies.of(request.param, "migrated", migrated, folder) as url:
+        yield from _house(url, seeds, folder)
 
 
 def _house(url: str, seeds: range, folder: Path) -> Iterator[House]:

@@ -18,6 +18,7 @@ from espi_server.app import create_app
 from espi_server.db import Database
 from espi_server.web.house import EXTENSION, House
 from tests import make, pg
+from tests.copies import Copies
 from tests.make import Client
 from tests.towns import build
 from tests.web.world import World, unknown
@@ -319,10 +320,10 @@ def check_away(client: Client, token: make.Access, back: Callable[[], None]) -> 
     client.get(token.resource, token, check=200)
 
 
-def test_while_sqlite_is_away_clients_are_asked_to_come_back(towns_file: Path, tmp_path: Path) -> None:
+def test_while_sqlite_is_away_clients_are_asked_to_come_back(copies: Copies, tmp_path: Path) -> None:
     home, elsewhere = tmp_path / "home", tmp_path / "elsewhere"
     home.mkdir()
-    shutil.copy(towns_file, home / "espi.sqlite")
+    shutil.copy(copies.file("towns", build), home / "espi.sqlite")
     database = Database(f"sqlite:///{home}/espi.sqlite")
     sun = make.access(database, customer="C-1")
     client = make.client(database, log_level="CRITICAL")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator
 
@@ -28,6 +27,11 @@ QUIET = [
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+# What a page holds is the same in every scheme: only its colours are looked at again.
+COLOURS = {"runOnly": ["cat.color"]}
+# Of the rules of a subject, three have the colours of all.
+FEWER = "document.querySelectorAll('.rule ~ .rule ~ .rule ~ .rule').forEach((each) => each.remove())"
+SCHEMES = {"dark": {"color_scheme": "dark"}, "forced colours": {"forced_colors": "active"}}
 PLAIN = {
     "start": "/",
     "tools": "/tools/",
@@ -72,24 +76,26 @@ def opened(browser: Browser, server: str, state: str, **how) -> Page:
 
 
 @pytest.mark.parametrize("state", STATES)
-@pytest.mark.parametrize(
-    "how",
-    [{}, {"color_scheme": "dark"}, {"forced_colors": "active"}],
-    ids=["light", "dark", "forced colours"],
-)
-def test_axe_finds_nothing(browser, server, state, how):
-    page = opened(browser, server, state, **how)
+def test_axe_finds_nothing(browser, server, state):
+    page = opened(browser, server, state)
     for summary in page.locator("summary").all():
         summary.click()
 
-    found = Axe().run(page, options=RULES).response
+    found = {"light": Axe().run(page, options=RULES).response}
+    page.evaluate(FEWER)
+    for name, scheme in SCHEMES.items():
+        page.emulate_media(**scheme)
+        found[name] = Axe().run(page, options=COLOURS).response
 
     page.context.close()
     assert [
-        (each["id"], [node["html"][:120] for node in each["nodes"]]) for each in found["violations"]
+        (name, each["id"], [node["html"][:120] for node in each["nodes"]])
+        for name, response in found.items()
+        for each in response["violations"]
     ] == []
-    unsure = {each["id"] for each in found["incomplete"]}
-    assert unsure <= {"color-contrast"}, json.dumps(found["incomplete"])[:500]
+    assert all(response["passes"] for response in found.values())
+    unsure = {each["id"] for response in found.values() for each in response["incomplete"]}
+    assert unsure <= {"color-contrast"}, unsure
 
 
 @pytest.mark.parametrize("state", STATES)

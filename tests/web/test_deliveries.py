@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import socket
 import uuid
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -19,9 +20,11 @@ from espi_server.espi.paths import PATTERNS
 from espi_server.jobs.models import Job, JobPart
 from espi_server.web.house import EXTENSION
 from tests import make
+from tests.copies import KINDS, Copies
 from tests.energy import feeds, stored
 from tests.energy.feeds import Household
 from tests.serving import serve
+from tests.towns import build
 
 pytestmark = pytest.mark.requirement("FB_33")
 
@@ -183,10 +186,22 @@ def test_customer_data_come_by_the_custodian(sender: Sender) -> None:
     assert {each["outcome"] for each in told["results"] if each["kind"] == "Customer"} == {"changed"}
 
 
+@pytest.fixture(scope="module", params=KINDS)
+def archive(
+    request: pytest.FixtureRequest, copies: Copies, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Sender]:
+    """Both towns, for tests that post what is there already."""
+    with copies.of(request.param, "towns", build, tmp_path_factory.mktemp("archive")) as url:
+        database = Database(url)
+        yield Sender(database)
+        database.close()
+
+
 @pytest.mark.parametrize(
     "pattern", [each for each in PATTERNS if each.deliverers], ids=lambda each: each.name
 )
-def test_every_collection_takes_its_own_kind_back(sender: Sender, pattern: Any) -> None:
+def test_every_collection_takes_its_own_kind_back(archive: Sender, pattern: Any) -> None:
+    sender = archive
     rc, point = make.customer_id(sender.database, "C-1"), make.point_id(sender.database, "101")
     sun = make.access(sender.database, customer="C-1")
     with sender.database.reading() as session:
@@ -201,11 +216,12 @@ def test_every_collection_takes_its_own_kind_back(sender: Sender, pattern: Any) 
     path = pattern.path.format(**{
         letter: chain.get(name) or ids[name] for name, letter in _letters(pattern).items()
     })  # fmt: skip
-    read = sender.get(f"{make.base()}/{path}")
-    assert read.status_code == 200, path
+    with sender.get(f"{make.base()}/{path}") as answer:
+        assert answer.status_code == 200, path
+        read = answer.data
     before = stored.state(sender.database)
 
-    told = sender.post(path, read.data, check=200).json
+    told = sender.post(path, read, check=200).json
 
     assert {each["outcome"] for each in told["results"]} <= {"unchanged"}
     assert stored.state(sender.database) == before

@@ -20,7 +20,8 @@ from schemathesis.specs.openapi.checks import (
 
 from espi_server.db import Database
 from espi_server.espi.paths import PATTERNS
-from tests.towns import copied
+from tests.copies import KINDS, Copies
+from tests.towns import build
 from tests.web import world as worlds
 from tests.web.test_nothing_crosses import ids
 from tests.web.world import World
@@ -36,10 +37,12 @@ CHECKS = (
 pytestmark = pytest.mark.requirement("CEC5", "CEC7")
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def playground(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+@pytest.fixture(scope="module", params=KINDS)
+def playground(
+    request: pytest.FixtureRequest, copies: Copies, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[World]:
     """Both towns with tokens of every kind; what is documented may change them."""
-    for url in copied(request, request.param, tmp_path_factory.mktemp("playground")):
+    with copies.of(request.param, "towns", build, tmp_path_factory.mktemp("playground")) as url:
         database = Database(url)
         yield worlds.build(database)
         database.close()

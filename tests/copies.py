@@ -1,0 +1,64 @@
+"""Databases that are filled once in a run, and copied for each test that wants one."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from espi_server import migrate
+from tests import pg
+
+KINDS = ("sqlite", "postgresql")
+Fill = Callable[[str, Path], None]
+
+
+def migrated(url: str, folder: Path) -> None:
+    """An empty database at the newest migration."""
+    migrate.upgrade(url)
+
+
+class Copies:
+    """Fresh copies of databases of either kind; `fill(url, folder)` makes what is copied, once for each name."""
+
+    def __init__(self, request: pytest.FixtureRequest, folders: pytest.TempPathFactory) -> None:
+        self._request = request
+        self._folders = folders
+        self._files: dict[str, Path] = {}
+        self._databases: set[str] = set()
+
+    @contextmanager
+    def of(self, kind: str, name: str, fill: Fill, folder: Path) -> Iterator[str]:
+        """The address of a copy; a file lies in `folder`, a database is gone afterwards."""
+        if kind == "sqlite":
+            path = folder / f"{uuid.uuid4().hex}.sqlite"
+            shutil.copy(self.file(name, fill), path)
+            yield f"sqlite:///{path}"
+            return
+        server: pg.Server = self._request.getfixturevalue("postgresql")
+        copy = server.copy(self._database(server, name, fill))
+        yield server.url(copy)
+        server.drop(copy)
+
+    def file(self, name: str, fill: Fill) -> Path:
+        """The SQLite file itself, to be copied and never to be changed."""
+        if name not in self._files:
+            folder = self._folders.mktemp(name)
+            path = folder / f"{name}.sqlite"
+            if fill is not migrated:
+                shutil.copy(self.file("migrated", migrated), path)
+            fill(f"sqlite:///{path}", folder)
+            self._files[name] = path
+        return self._files[name]
+
+    def _database(self, server: pg.Server, name: str, fill: Fill) -> str:
+        if name not in self._databases:
+            template = "" if fill is migrated else f"TEMPLATE {self._database(server, 'migrated', migrated)}"
+            server.execute(f"CREATE DATABASE {name} {template}")
+            fill(server.url(name), self._folders.mktemp(name))
+            self._databases.add(name)
+        return name
