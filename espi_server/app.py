@@ -10,6 +10,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from espi_server.access.consent import Consent, NobodyAsks
 from espi_server.access.disclosures import Disclosures
 from espi_server.access.guard import Guard
+from espi_server.access.identification import Identification, NobodyIsFound
 from espi_server.db import Database
 from espi_server.settings import Settings
 from espi_server.web import (
@@ -35,9 +36,12 @@ UPLOAD_LIMIT = 1024 * 1024  # bytes of a request body; large deliveries have the
 
 
 def create_app(
-    settings: Settings | None = None, database: Database | None = None, consent: Consent | None = None
+    settings: Settings | None = None,
+    database: Database | None = None,
+    consent: Consent | None = None,
+    identification: Identification | None = None,
 ) -> Flask:
-    """The WSGI application of one installation; `consent` is how it asks its customers."""
+    """The WSGI application of one installation; `consent` is how it asks its customers, `identification` finds them."""
     settings = settings or Settings.load()
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     database = database or Database(settings.database_url, pool_size=settings.threads + 8)
@@ -59,6 +63,7 @@ def create_app(
         checks=Turnstile(total=settings.checks, each=max(1, settings.checks - 1), words=uploads.BUSY),
         checkers=Allowance(settings.checks_per_hour, uploads.ENOUGH),
         consent=consent or NobodyAsks(),
+        identification=identification or NobodyIsFound(),
     )
     requests.number(app)
     answers.answer_problems(app)

@@ -1,5 +1,6 @@
 """All rows of the house under one name, for migrations and for the linter over the metadata."""
 
+from espi_server.access import challenge
 from espi_server.access import models as access
 from espi_server.accounts import models as accounts
 from espi_server.adapters import sandbox as adapters
@@ -12,4 +13,15 @@ from espi_server.tools import models as tools
 
 metadata = Base.metadata
 
-__all__ = ["access", "accounts", "adapters", "energy", "jobs", "metadata", "notify", "rates", "tools"]
+__all__ = [
+    "access",
+    "accounts",
+    "adapters",
+    "challenge",
+    "energy",
+    "jobs",
+    "metadata",
+    "notify",
+    "rates",
+    "tools",
+]

@@ -159,6 +159,11 @@ class Settings:
         "", _text_gateway, "the gateway for text messages: it gets `to`, `text` and `id` as JSON by POST"
     )
     text_token: str = setting("", _text, "the bearer token for that gateway", secret=True)
+    contact_after: int = setting(
+        172_800,
+        _number,
+        "seconds an address or a number must have stood in a customer's records before codes and links go there",
+    )
     log_level: str = setting("INFO", _text, "`DEBUG`, `INFO`, `WARNING` or `ERROR`")
 
     @classmethod
@@ -191,11 +196,20 @@ class Settings:
             )
         if self.notify_after < 0 or not 0 < self.senders <= 200:
             raise BadSetting("ESPI_NOTIFY_AFTER must be at least 0 and ESPI_SENDERS between 1 and 200.")
+        if self.contact_after < 0:
+            raise BadSetting("ESPI_CONTACT_AFTER must be at least 0.")
         if self.mail_url not in ("", CONSOLE) and "@" not in self.mail_from:
             raise BadSetting("ESPI_MAIL_URL needs ESPI_MAIL_FROM, such as energy@utility.example.")
         if self.mode == "production":
             self._check_production()
         return self
+
+    @property
+    def ways(self) -> tuple[str, ...]:
+        """How customers can be written to: `mail`, `text`; in development the sandbox's telephone takes both."""
+        is_demo = self.mode == "development"
+        there = {"mail": bool(self.mail_url) or is_demo, "text": bool(self.text_url) or is_demo}
+        return tuple(way for way, is_there in there.items() if is_there)
 
     def _check_production(self) -> None:
         if len(self.secret_key) < SHORTEST_SECRET or self.secret_key == DEVELOPMENT_SECRET:

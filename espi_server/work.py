@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from functools import partial
 
-from espi_server.access import announcing, letters
+from espi_server.access import announcing, asking, challenge, letters, sealed_letters
+from espi_server.access.identification import Identification, NobodyIsFound
 from espi_server.adapters.gateway import Gateway
 from espi_server.adapters.http import Client, Reach
 from espi_server.adapters.post import Console, Mail, Text
@@ -18,15 +19,18 @@ from espi_server.jobs import later
 from espi_server.jobs.worker import Crew, Duty, Work, Worker
 from espi_server.notify import outbox
 from espi_server.notify.letters import People
-from espi_server.notify.sending import Sender
+from espi_server.notify.sending import Channel, Sender
 from espi_server.notify.webhooks import Webhooks, reach
 from espi_server.rates.arriving import arrived
 from espi_server.settings import CONSOLE, Settings
 
 
-def works(settings: Settings) -> list[Work]:
+def works(settings: Settings, identification: Identification) -> list[Work]:
     """Every kind of work but sending."""
-    return [delivery.work(arrived, safe.Limits(size=settings.upload_bytes))]
+    return [
+        asking.work(settings, identification),
+        delivery.work(arrived, safe.Limits(size=settings.upload_bytes)),
+    ]
 
 
 def duties(settings: Settings) -> list[Duty]:
@@ -38,24 +42,28 @@ def duties(settings: Settings) -> list[Duty]:
         Duty("announce changes", 5, announce),
         Duty("forget old jobs", 3600, later.forget_old),
         Duty("forget old messages", 3600, outbox.forget_old),
+        Duty("forget old codes", 60, challenge.forget_old),
+        Duty("forget old questions", 60, asking.forget_old),
     ]
 
 
-def worker(database: Database, settings: Settings) -> Crew:
+def worker(database: Database, settings: Settings, identification: Identification | None = None) -> Crew:
     """Workers that do all of it: one for everything but sending, and as many as messages may be on their way."""
-    sending = sender(database, settings)
+    sending, found = sender(database, settings), identification or NobodyIsFound()
     # A quarter of them also serve slow endpoints; the others are always there for those that are prompt.
     patient = max(1, settings.senders // 4)
     senders = [Worker(database, sending.works(slow=place < patient)) for place in range(settings.senders)]
-    return Crew([Worker(database, works(settings), duties(settings)), *senders])
+    return Crew([Worker(database, works(settings, found), duties(settings)), *senders])
 
 
 def sender(database: Database, settings: Settings) -> Sender:
     """Everything that leaves, by the doors that are set up."""
     client = Client(reach(settings), proxy=settings.egress_proxy)
     webhooks = Webhooks(database, client, announcing.destination, settings.secret_key)
-    people = People(database, letters.composers(), mail(database, settings), text(database, settings))
-    return Sender(database, {outbox.APPLICATION: webhooks, outbox.EVENTS: webhooks, outbox.PEOPLE: people})
+    said = {**letters.composers(), **sealed_letters.composers(), **asking.composers(settings)}
+    people = People(database, said, mail(database, settings), text(database, settings))
+    machines: dict[str, Channel] = {outbox.APPLICATION: webhooks, outbox.EVENTS: webhooks}
+    return Sender(database, {**machines, outbox.PEOPLE: people, outbox.URGENT: people})
 
 
 def mail(database: Database, settings: Settings) -> Mail | None:

@@ -2,7 +2,8 @@
 
 The authorization endpoint keeps a request and sends the browser to where the installation asks its customers
 (`Consent`). Whoever asks there finds the request by its secret (`waiting`), and answers it once: `agree` with whose
-data, which usage points, which scope and until when, or `decline`. Both return the address the browser goes to.
+data, which usage points, which scope and until when, or `decline`. Both return the address the browser goes to, or
+None where the company asked by message: it polls, and hears the answer then.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from espi_server import clock
-from espi_server.access import grants
+from espi_server.access import grants, standing
 from espi_server.access.models import Application, AuthorizationRequest
 from espi_server.access.oauth import requests
 from espi_server.access.oauth.clients import Wanted
@@ -58,6 +59,9 @@ class Waiting:
     prompt: str
     login_hint: str
     until: int  # when the request is over
+    by_message: bool = False
+    customer_id: uuid.UUID | None = None  # who alone may answer what was asked by message
+    binding_message: str = ""  # what the company shows her too
 
 
 @dataclass(frozen=True)
@@ -102,14 +106,14 @@ def waiting(server: Server, secret: str) -> Waiting:
     return _told(server, _find(server, secret))
 
 
-def agree(server: Server, secret: str, agreed: Agreed) -> str:
+def agree(server: Server, secret: str, agreed: Agreed) -> str | None:
     """The customer's yes, once: where her browser goes. `CannotAgree` where it is no answer to the question."""
     row = _find(server, secret)
     _check(server, _told(server, row), agreed)
     return _answer(server, row, agreed)
 
 
-def decline(server: Server, secret: str) -> str:
+def decline(server: Server, secret: str) -> str | None:
     """The customer's no: where her browser goes."""
     return _answer(server, _find(server, secret), None)
 
@@ -121,9 +125,12 @@ def _find(server: Server, secret: str) -> AuthorizationRequest:
     return row
 
 
-def _answer(server: Server, row: AuthorizationRequest, agreed: Agreed | None) -> str:
+def _answer(server: Server, row: AuthorizationRequest, agreed: Agreed | None) -> str | None:
     if not requests.take(server.session, row):
         raise NotWaiting()
+    if row.poll_digest is not None:
+        server.answer_poll(row, agreed)
+        return None
     return server.answer(row.parameters, agreed)
 
 
@@ -135,11 +142,14 @@ def _told(server: Server, row: AuthorizationRequest) -> Waiting:
         application=application,
         scope=wanted.scope,
         is_openid=wanted.openid,
-        redirect_uri=given.get("redirect_uri") or application.redirect_uris[0],
+        redirect_uri=given.get("redirect_uri") or next(iter(application.redirect_uris), ""),
         max_age=int(given["max_age"]) if "max_age" in given else None,
         prompt=given.get("prompt", ""),
         login_hint=given.get("login_hint", ""),
         until=row.expires_at,
+        by_message=row.poll_digest is not None,
+        customer_id=row.customer_id,
+        binding_message=given.get("binding_message", ""),
     )
 
 
@@ -152,6 +162,10 @@ def _check(server: Server, asked: Waiting, agreed: Agreed) -> None:
         raise CannotAgree("The end of an authorization lies in the future.")
     if asked.max_age is not None and agreed.identified.at < now - asked.max_age:
         raise CannotAgree(f"The customer signed in more than {asked.max_age} seconds ago; ask her again.")
+    if asked.by_message and agreed.customer_id != asked.customer_id:
+        raise CannotAgree("This was sent to another customer; only she can answer it.")
+    if standing.is_locked(server.session, agreed.customer_id):
+        raise CannotAgree("This customer's access is closed.")
     chosen = set(agreed.usage_points)
     points = grants.shareable_of(
         server.session, server.utility.id, agreed.customer_id, list(agreed.usage_points)

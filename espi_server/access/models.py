@@ -7,6 +7,7 @@ import uuid
 from sqlalchemy import Boolean, ForeignKey, Index, LargeBinary, SmallInteger, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from espi_server.at_rest import Sealed
 from espi_server.db import PII, RESTRICTED, Base, Code, Digest, Id, Json, Name, Seconds
 
 
@@ -171,7 +172,10 @@ class AuthorizationUsagePoint(Base):
 class AuthorizationRequest(Base):
     """What a company asks a customer for, waiting for her answer, or pushed by the company for its browser to name.
 
-    `digest` is that of the secret (pending) or of the handle (pushed) it is found by; it works once.
+    `digest` is that of the secret (pending) or of the handle (pushed) it is found by; it works once. Where the company
+    polls for the answer, `poll_digest` is that of what it polls with, `customer_id` the one who was found and may
+    answer, `code_digest` her yes; `sealed` holds the profile, then the link, until either was of use. `pause` is how
+    many seconds the company waits between two polls.
     """
 
     __tablename__ = "authorization_request"
@@ -184,6 +188,14 @@ class AuthorizationRequest(Base):
     created_at: Mapped[Seconds]
     expires_at: Mapped[Seconds] = mapped_column(index=True)
     used_at: Mapped[Seconds | None]
+    poll_digest: Mapped[Digest | None] = mapped_column(index=True, unique=True)
+    customer_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("customer.id"), index=True)
+    code_digest: Mapped[Digest | None] = mapped_column(
+        ForeignKey("authorization_code.digest", ondelete="SET NULL")
+    )
+    sealed: Mapped[bytes | None] = mapped_column(Sealed("digest"), info=PII)
+    pause: Mapped[int] = mapped_column(default=0)
+    polled_at: Mapped[Seconds | None]
 
 
 class AuthorizationCode(Base):

@@ -27,6 +27,7 @@ PREFIXES: Final = {
     "code": "gbx_",
     "pending": "gbq_",
     "pushed": "gbp_",
+    "message": "gbm_",
     "secret": "gbs_",
 }
 LETTERS: Final = {

@@ -190,6 +190,7 @@ class Login(Base):
     asp_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("asp.id"))
     name: Mapped[Name] = mapped_column(info=PII)
     email: Mapped[Name | None] = mapped_column(info=PII)
+    email_since: Mapped[Seconds | None]  # when it was shown to be hers; codes go to no other
     password_digest: Mapped[str | None] = mapped_column(info=RESTRICTED)
     status: Mapped[Code] = mapped_column(default="active")
     created_at: Mapped[Seconds]

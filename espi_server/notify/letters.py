@@ -24,13 +24,14 @@ LANGUAGES = ("en", "es")
 
 @dataclass(frozen=True)
 class Note:
-    """What is to be said to whom: the words are in the templates."""
+    """What is to be said to whom: the words are in the templates. `sent` is done once it has left."""
 
     sender: str
     email: str | None
     phone: str | None
     language: str
     values: Mapping[str, Any]
+    sent: Callable[[Session], None] | None = None
 
 
 Compose = Callable[[Session, Message], Note]
@@ -57,6 +58,9 @@ class People:
             self._hand_over(message, note)
         except Undelivered as error:
             raise (GivesUp(str(error)) if error.final else Failed(str(error))) from error
+        if note.sent is not None:
+            with self.database.writing() as session:
+                note.sent(session)
 
     def _hand_over(self, message: Message, note: Note) -> None:
         if note.email and self.mail is not None:

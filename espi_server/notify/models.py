@@ -22,7 +22,7 @@ class Endpoint(Leased, Base):
 
     id: Mapped[Id] = mapped_column(primary_key=True)
     utility_id: Mapped[Id] = mapped_column(ForeignKey("utility.id"))
-    name: Mapped[Name]  # `application:…`, `events:…`, or `people`
+    name: Mapped[Name]  # `application:…`, `events:…`, `people`, or `urgent` (people too)
     failures: Mapped[int] = mapped_column(default=0)
     failing_since: Mapped[Seconds | None]
     slow: Mapped[bool] = mapped_column(Boolean, default=False)

@@ -17,29 +17,37 @@ from espi_server.notify.models import Endpoint, Outbox
 PEOPLE = "people"
 APPLICATION = "application"
 EVENTS = "events"
+URGENT = "urgent"
 KEPT = 30 * 86_400  # seconds a delivered message can be looked at
 
 
 def put(
-    session: Session, utility_id: uuid.UUID, kind: str, *, recipient: str, payload: dict[str, Any]
+    session: Session,
+    utility_id: uuid.UUID,
+    kind: str,
+    *,
+    recipient: str,
+    payload: dict[str, Any],
+    urgent: bool = False,
 ) -> None:
     """A message of `kind` for `recipient`, due now; it leaves after the caller's commit.
 
     `application:{id}` is an application's own address, `events:{id}` the one where it wants events; whoever else is
-    a person.
+    a person. What is `urgent` to people, because it is of use for minutes only, does not wait behind other letters.
     """
     now = clock.seconds()
     session.add(
         Outbox(
-            id=ordered_id(), utility_id=utility_id, endpoint_id=_endpoint(session, utility_id, recipient), kind=kind,
-            recipient=recipient, payload=payload, next_attempt_at=now, created_at=now, queued_at=now,
+            id=ordered_id(), utility_id=utility_id, endpoint_id=_endpoint(session, utility_id, recipient, urgent),
+            kind=kind, recipient=recipient, payload=payload, next_attempt_at=now, created_at=now, queued_at=now,
         )
     )  # fmt: skip
 
 
-def _endpoint(session: Session, utility_id: uuid.UUID, recipient: str) -> uuid.UUID:
+def _endpoint(session: Session, utility_id: uuid.UUID, recipient: str, urgent: bool) -> uuid.UUID:
     """Where it goes; the id follows from the name, so that two transactions at once mean the same."""
-    name = recipient if recipient.partition(":")[0] in (APPLICATION, EVENTS) else PEOPLE
+    people = URGENT if urgent else PEOPLE
+    name = recipient if recipient.partition(":")[0] in (APPLICATION, EVENTS) else people
     id = uuid.uuid5(utility_id, name)
     if session.get(Endpoint, id) is None:
         values = {

@@ -23,6 +23,7 @@ from espi_server.db import Database
 from espi_server.jobs.leases import DUE, PARKED, RUNNING, Lease, take
 from espi_server.jobs.worker import AWAY, FAILURES, Again, GivesUp, Task, Work
 from espi_server.notify.models import Endpoint, Outbox
+from espi_server.notify.outbox import URGENT
 
 LEASE = 120  # seconds an endpoint and a message are held; longer than any attempt may take
 SLICE = 10.0  # seconds an endpoint has its turn
@@ -31,6 +32,7 @@ GIVEN_UP = 3 * 86_400  # seconds of failing
 SHORTEST = 5  # seconds of pause after a first failure
 LONGEST = 6 * 3600
 LONGEST_REST = 3600  # an endpoint that fails is spoken to every hour, whatever its messages wait for
+URGENT_REST = 60  # what is of use for minutes is not worth an hour's wait
 _DOWN = 3  # failures in a row after which it was the endpoint that failed, not a message
 _FOREVER = 2**62
 _log = logging.getLogger("espi_server.notify")
@@ -103,6 +105,7 @@ class _Turn:
     def __init__(self, database: Database, endpoint: Lease) -> None:
         self._database = database
         self._id = endpoint.id
+        self._longest_rest = URGENT_REST if endpoint.values["name"] == URGENT else LONGEST_REST
         self._failures: int = endpoint.values["failures"]
         self._failing_since: int | None = endpoint.values["failing_since"]
         self._was_slow: bool = endpoint.values["slow"]
@@ -152,7 +155,7 @@ class _Turn:
         self._failing_since = self._failing_since or now
         if now - self._failing_since >= GIVEN_UP:
             self._park_old(now, words)
-        rest = min(SHORTEST << 2 * min(self._failures - 1, 10), LONGEST_REST)
+        rest = min(SHORTEST << 2 * min(self._failures - 1, 10), self._longest_rest)
         raise self.over(words, max(_jitter(rest), asked))
 
     def _park_old(self, now: int, words: str) -> None:

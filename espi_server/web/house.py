@@ -9,6 +9,7 @@ from flask import current_app
 from espi_server.access.consent import Consent
 from espi_server.access.disclosures import Disclosures
 from espi_server.access.guard import Guard
+from espi_server.access.identification import Identification
 from espi_server.db import Database
 from espi_server.settings import Settings
 from espi_server.web.limits import Allowance, Turnstile
@@ -29,6 +30,7 @@ class House:
     checks: Turnstile
     checkers: Allowance
     consent: Consent
+    identification: Identification
 
 
 def house() -> House:

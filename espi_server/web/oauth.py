@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from werkzeug.exceptions import HTTPException
 
 from espi_server.access import keys
+from espi_server.access.identification import NobodyIsFound
 from espi_server.access.models import Token, TokenFamily
 from espi_server.access.oauth import metadata
 from espi_server.access.oauth.openid import subject
@@ -155,6 +156,20 @@ def par(code: str) -> Response:
     return _machine(code, Server.push)
 
 
+@blueprint.post("/<code>/oauth/bc-authorize")
+@describes(
+    "Ask a customer by message, and poll the token endpoint for the answer",
+    method="POST",
+    tag="authorization",
+    body=_FORM,
+    answers=_answers("CIBA 7.3: `auth_req_id`, `expires_in`, `interval`."),
+)
+def bc_authorize(code: str) -> Response:
+    """Keep a request for a customer who stays with the company."""
+    page = house().consent.page
+    return _machine(code, lambda server, sent: server.ask_by_message(sent, page))
+
+
 @blueprint.route("/<code>/oauth/userinfo", methods=["GET", "POST"])
 @describes("Who the customer is", method="POST", tag="authorization", tokens="A", answers=_answers("OpenID."))
 @describes("Who the customer is", tag="authorization", tokens="A", answers=_answers("OpenID."))
@@ -218,7 +233,12 @@ def _metadata(code: str) -> Response:
     with house().database.reading() as session:
         utility = utilities.find(session, code)
     return _public(
-        metadata.document(utility, settings.base_url, takes_certificates=bool(settings.certificate_header))
+        metadata.document(
+            utility,
+            settings.base_url,
+            takes_certificates=bool(settings.certificate_header),
+            asks_by_message=bool(settings.ways) and not isinstance(house().identification, NobodyIsFound),
+        )
     )
 
 

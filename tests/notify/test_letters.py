@@ -82,10 +82,10 @@ def test_a_language_without_words_is_said_in_english() -> None:
 def test_the_words_are_those_of_the_sixth_grade(kind: str) -> None:
     text = letter(kind, "en", company="Sun", shared=["Usage", "Billing"]).text
 
-    assert _grade(text) <= 6
+    assert grade(text) <= 6
 
 
-def _grade(text: str) -> float:
+def grade(text: str) -> float:
     """Flesch-Kincaid, syllables counted as groups of vowels."""
     sentences = [each for each in re.split(r"[.!?:]\s|\n\n|\n- ", text) if each.strip()]
     words = re.findall(r"[A-Za-z']+", text)

@@ -6,7 +6,7 @@ RFC 7523 3, with what Authlib leaves open: which algorithms, one audience, how l
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from joserfc import jws, jwt
@@ -39,20 +39,40 @@ def issuer_of(assertion: str) -> str:
     return named
 
 
+class Over(Refused):
+    """It is right, and its time is over."""
+
+
 def check(session: Session, application: Application, assertion: str, issuer: str) -> None:
     """`Refused` unless one of the application's keys signed it, for us, for now, and for the first time."""
-    claims = _signed(application, assertion)
-    now = clock.seconds()
-    if claims.get("iss") != application.client_id or claims.get("sub") != application.client_id:
+    ours = [
+        issuer,
+        *(f"{issuer}/oauth/{each}" for each in ("token", "bc-authorize")),
+    ]  # CIBA 7.1 has the last
+    if read(session, application, assertion, ours).get("sub") != application.client_id:
         raise Refused()
-    if _audience(claims) not in (issuer, f"{issuer}/oauth/token"):
+
+
+def read(
+    session: Session, application: Application, note: str, audiences: Collection[str]
+) -> Mapping[str, Any]:
+    """What an application's note says; `Refused` unless it is signed by one of its keys, for one of these, for now.
+
+    Each is taken once, whatever it is for.
+    """
+    claims = _signed(application, note)
+    now = clock.seconds()
+    if claims.get("iss") != application.client_id or _audience(claims) not in audiences:
         raise Refused()
     ends = _time(claims.get("exp"))
-    if not now < ends <= now + LONGEST + SKEW:
+    if ends <= now:
+        raise Over()
+    if ends > now + LONGEST + SKEW:
         raise Refused()
     if max(_time(claims.get("nbf", now)), _time(claims.get("iat", now))) > now + SKEW:
         raise Refused()
     _take(session, application, claims.get("jti"), ends)
+    return claims
 
 
 def _signed(application: Application, assertion: str) -> Mapping[str, Any]:

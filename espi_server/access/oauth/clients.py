@@ -93,7 +93,7 @@ class Client(ClientMixin):
         return response_type in (CODE, HYBRID)
 
     def check_grant_type(self, grant_type: str) -> bool:
-        """The three grants are everybody's."""
+        """These grants are everybody's; asking by message is the policy's to allow."""
         return grant_type in GRANTS
 
     def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:

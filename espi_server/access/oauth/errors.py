@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749.errors import InvalidClientError, InvalidRequestError
 
 UNKNOWN = "This client is not known here, or did not show who it is in a way its registration allows."
@@ -26,6 +27,13 @@ class Wrong(InvalidRequestError):
 
     def __init__(self, words: str, **more: Any) -> None:
         super().__init__(sayable(words), **more)
+
+
+class Denied(OAuth2Error):
+    """The customer said no."""
+
+    error = "access_denied"
+    description = "The customer declined."
 
 
 def sayable(words: str) -> str:

@@ -11,7 +11,7 @@ from authlib.oauth2.rfc6749.errors import InvalidGrantError, InvalidScopeError
 from authlib.oidc.core.grants import OpenIDHybridGrant
 
 from espi_server import clock
-from espi_server.access import grants, machines, tokens
+from espi_server.access import grants, machines, standing, tokens
 from espi_server.access.models import Authorization, AuthorizationCode
 from espi_server.access.oauth import authentication, codes, refreshing
 from espi_server.access.oauth.clients import CODE, HYBRID, OPENID, Client, Wanted
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger("espi_server.oauth")
 
 
-class _Ours:
-    """What all three share: who asks, and what their tokens are bound to."""
+class Ours:
+    """What they share: who asks, what their tokens are bound to, and what begins with a customer's yes."""
 
     server: Server
     request: Any
@@ -55,8 +55,58 @@ class _Ours:
     def save_token(self, token: Any) -> None:
         """The rows are there already."""
 
+    def begin(self, row: AuthorizationCode) -> Authorization:
+        """The authorization of a yes that was claimed. What may have changed since then is looked at again."""
+        session, application = self.server.session, self.client.application
+        points = grants.shareable_of(
+            session, row.utility_id, row.customer_id, [uuid.UUID(each) for each in row.usage_points]
+        )
+        if (
+            not points
+            or not self._may_have(row.scope)
+            or row.until <= clock.seconds()
+            or standing.is_locked(session, row.customer_id)
+            or standing.took_back(session, application.id, row.customer_id, row.created_at)
+        ):
+            raise InvalidGrantError(
+                description="What the customer agreed to share cannot be shared any more."
+            )
+        authorization = grants.begin(
+            session,
+            application,
+            row.customer_id,
+            points,
+            scope=row.scope,
+            until=row.until,
+            identified=row.identified,
+            consent_record_id=row.consent_record_id,
+            by=self.actor,
+        )
+        row.authorization_id = authorization.id
+        return authorization
 
-class CodeGrant(_Ours, theirs.AuthorizationCodeGrant):
+    def _may_have(self, scope: str) -> bool:
+        try:
+            self.client.check_scope(Wanted.read(scope))
+        except ScopeError:
+            return False
+        return True
+
+    def answer(self, authorization: Authorization, openid: bool) -> dict[str, Any]:
+        """The first tokens of an authorization."""
+        return grants.token_answer(
+            self.server.session,
+            self.server.utility,
+            authorization,
+            installation=self.server.place.installation,
+            lifetime=self.client.policy.access,
+            openid=openid,
+            confirmation=self.confirmation,
+            by=self.actor,
+        )
+
+
+class CodeGrant(Ours, theirs.AuthorizationCodeGrant):
     """A code, and what comes of it."""
 
     RESPONSE_TYPES = {CODE}
@@ -89,40 +139,11 @@ class CodeGrant(_Ours, theirs.AuthorizationCodeGrant):
 
     def authenticate_user(self, authorization_code: Code) -> Authorization:
         """The authorization that begins now."""
-        row, session = authorization_code.row, self.server.session
-        points = grants.shareable_of(
-            session, row.utility_id, row.customer_id, [uuid.UUID(each) for each in row.usage_points]
-        )
-        if not points or row.until <= clock.seconds():
-            raise InvalidGrantError(
-                description="What the customer agreed to share cannot be shared any more."
-            )
-        authorization = grants.begin(
-            session,
-            self.client.application,
-            row.customer_id,
-            points,
-            scope=row.scope,
-            until=row.until,
-            identified=row.identified,
-            consent_record_id=row.consent_record_id,
-            by=self.actor,
-        )
-        row.authorization_id = authorization.id
-        return authorization
+        return self.begin(authorization_code.row)
 
     def generate_token(self, user: Any = None, **_more: Any) -> dict[str, Any]:
         """The answer, with the first tokens of the authorization."""
-        return grants.token_answer(
-            self.server.session,
-            self.server.utility,
-            user,
-            installation=self.server.place.installation,
-            lifetime=self.client.policy.access,
-            openid=self.request.authorization_code.row.openid,
-            confirmation=self.confirmation,
-            by=self.actor,
-        )
+        return self.answer(user, self.request.authorization_code.row.openid)
 
     def delete_authorization_code(self, authorization_code: Code) -> None:
         """It stays, used, so that a replay is seen."""
@@ -132,7 +153,7 @@ class CodeGrant(_Ours, theirs.AuthorizationCodeGrant):
         codes.replayed(self.server.session, row)
 
 
-class HybridGrant(Signs, _Ours, OpenIDHybridGrant):
+class HybridGrant(Signs, Ours, OpenIDHybridGrant):
     """A code and beside it, at once, a signed note about who signed in."""
 
     RESPONSE_TYPES = {HYBRID}
@@ -155,7 +176,7 @@ class HybridGrant(Signs, _Ours, OpenIDHybridGrant):
         return super().get_client_claims(client) | told
 
 
-class RefreshGrant(_Ours, theirs.RefreshTokenGrant):
+class RefreshGrant(Ours, theirs.RefreshTokenGrant):
     """The next tokens of an authorization."""
 
     INCLUDE_NEW_REFRESH_TOKEN = True
@@ -222,7 +243,7 @@ class RefreshGrant(_Ours, theirs.RefreshTokenGrant):
         """It is used already."""
 
 
-class ClientGrant(_Ours, theirs.ClientCredentialsGrant):
+class ClientGrant(Ours, theirs.ClientCredentialsGrant):
     """A token for the application itself: its authorizations, its bulk."""
 
     def validate_requested_scope(self) -> None:
@@ -259,8 +280,8 @@ class ClientGrant(_Ours, theirs.ClientCredentialsGrant):
         )
 
 
-def keep_decision(server: Server, request: Any, agreed: Any) -> str:
-    """A code for what the customer agreed to."""
+def keep_decision(server: Server, request: Any, agreed: Any, *, lifetime: int | None = None) -> str:
+    """A code for what the customer agreed to, good for so many seconds or as the policy says."""
     client: Client = request.client
     wanted = Wanted.read(request.scope)
     now = clock.seconds()
@@ -280,6 +301,6 @@ def keep_decision(server: Server, request: Any, agreed: Any) -> str:
         challenge=request.payload.data.get("code_challenge"),
         nonce=request.payload.data.get("nonce"),
         created_at=now,
-        expires_at=now + client.policy.code,
+        expires_at=now + (client.policy.code if lifetime is None else lifetime),
     )
     return codes.put(server.session, row)

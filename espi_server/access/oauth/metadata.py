@@ -6,13 +6,15 @@ from typing import Any
 
 from espi_server.access import keys
 from espi_server.access.addresses import public_base
-from espi_server.access.oauth import assertions
+from espi_server.access.oauth import assertions, backchannel
 from espi_server.access.oauth.clients import CODE, GRANTS, HYBRID, OPENID
 from espi_server.access.oauth.policies import CERTIFICATE, WAYS
 from espi_server.accounts.models import Utility
 
 
-def document(utility: Utility, installation: str, *, takes_certificates: bool) -> dict[str, Any]:
+def document(
+    utility: Utility, installation: str, *, takes_certificates: bool, asks_by_message: bool = False
+) -> dict[str, Any]:
     """The metadata of a utility's issuer."""
     issuer = public_base(utility.base_url, utility.code, installation)
     ways = [way for way in WAYS if way != CERTIFICATE or takes_certificates]
@@ -39,4 +41,17 @@ def document(utility: Utility, installation: str, *, takes_certificates: bool) -
         found[f"{name}_endpoint"] = f"{issuer}/oauth/{path}"
         found[f"{name}_endpoint_auth_methods_supported"] = ways
         found[f"{name}_endpoint_auth_signing_alg_values_supported"] = list(assertions.ALGORITHMS)
+    if asks_by_message:
+        found["grant_types_supported"].append(backchannel.GRANT)
+        found |= _by_message(issuer)
     return found
+
+
+def _by_message(issuer: str) -> dict[str, Any]:
+    """CIBA 4."""
+    return {
+        "backchannel_authentication_endpoint": f"{issuer}{backchannel.PATH}",
+        "backchannel_token_delivery_modes_supported": ["poll"],
+        "backchannel_authentication_request_signing_alg_values_supported": list(assertions.ALGORITHMS),
+        "backchannel_user_code_parameter_supported": False,
+    }

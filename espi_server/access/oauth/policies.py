@@ -38,6 +38,8 @@ class Policy:
     client: int
     may_change_rates: bool = False
     may_retry: bool = False
+    may_message: bool = False  # ask customers by message, and poll for the answer
+    may_hint: bool = False  # say without a signature whom it means then
 
 
 POLICIES: Final[Mapping[str, Policy]] = {
@@ -61,6 +63,8 @@ POLICIES: Final[Mapping[str, Policy]] = {
             code=60,
             access=3600,
             client=3600,
+            may_message=True,
+            may_hint=True,
         ),
         Policy(
             "strict",
@@ -71,6 +75,7 @@ POLICIES: Final[Mapping[str, Policy]] = {
             access=600,
             client=900,
             may_change_rates=True,
+            may_message=True,
         ),
     )
 }

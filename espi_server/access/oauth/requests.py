@@ -1,6 +1,7 @@
 """Authorization requests on their way: pushed by a company, or waiting for the customer's answer.
 
-A waiting one is bound to a secret that only its browser has, is good for ten minutes, and is answered once.
+A waiting one is bound to a secret that only its browser has, or only the customer it was sent to; it is good for ten
+minutes or as long as its company asked, and is answered once.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import uuid
 from typing import Any, Final
 
-from sqlalchemy import delete, update
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from espi_server import clock
@@ -27,9 +28,25 @@ def put(
     session: Session, stage: str, utility_id: uuid.UUID, application_id: uuid.UUID, parameters: dict[str, str]
 ) -> str:
     """Keep a request; the secret it is found by, in clear."""
+    secret = tokens.chance(stage)
+    keep(session, stage, utility_id, application_id, parameters, secret=secret, lifetime=LIFETIMES[stage])
+    return secret
+
+
+def keep(
+    session: Session,
+    stage: str,
+    utility_id: uuid.UUID,
+    application_id: uuid.UUID,
+    parameters: dict[str, str],
+    *,
+    secret: str,
+    lifetime: int,
+    **polled: Any,
+) -> None:
+    """Keep a request under this secret, for so many seconds; `polled` are the columns of one that is polled for."""
     now = clock.seconds()
     session.execute(delete(AuthorizationRequest).where(AuthorizationRequest.expires_at < now - _KEPT))
-    secret = tokens.chance(stage)
     session.add(
         AuthorizationRequest(
             digest=tokens.digest(secret),
@@ -38,10 +55,10 @@ def put(
             application_id=application_id,
             parameters=parameters,
             created_at=now,
-            expires_at=now + LIFETIMES[stage],
+            expires_at=now + lifetime,
+            **polled,
         )
     )
-    return secret
 
 
 def find(session: Session, stage: str, utility_id: uuid.UUID, secret: str) -> AuthorizationRequest | None:
@@ -50,6 +67,30 @@ def find(session: Session, stage: str, utility_id: uuid.UUID, secret: str) -> Au
     if row is None or row.stage != stage or row.utility_id != utility_id:
         return None
     return row if row.used_at is None and row.expires_at > clock.seconds() else None
+
+
+def polled(
+    session: Session, utility_id: uuid.UUID, application_id: uuid.UUID, handle: str
+) -> AuthorizationRequest | None:
+    """The request this application polls for, whatever has become of it; another's is nobody's."""
+    chosen = select(AuthorizationRequest).where(
+        AuthorizationRequest.poll_digest == tokens.digest(handle),
+        AuthorizationRequest.utility_id == utility_id,
+        AuthorizationRequest.application_id == application_id,
+    )
+    return session.scalar(chosen)
+
+
+def poll(session: Session, row: AuthorizationRequest, longer: int) -> bool:
+    """Note a poll; False if it came too soon, and then the next one has to wait `longer` than that."""
+    now, mine = clock.seconds(), AuthorizationRequest.digest == row.digest
+    last = AuthorizationRequest.polled_at
+    in_time = or_(last.is_(None), last + AuthorizationRequest.pause <= now)
+    done: Any = session.execute(update(AuthorizationRequest).where(mine, in_time).values(polled_at=now))
+    if not done.rowcount:
+        slower = {"polled_at": now, "pause": AuthorizationRequest.pause + longer}
+        session.execute(update(AuthorizationRequest).where(mine).values(slower))
+    return bool(done.rowcount)
 
 
 def take(session: Session, row: AuthorizationRequest) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -13,14 +13,18 @@ from authlib.oauth2.rfc6749 import AuthorizationServer, OAuth2Error
 from authlib.oauth2.rfc6749.errors import InvalidScopeError
 from sqlalchemy.orm import Session
 
+from espi_server import clock
+from espi_server.access import tokens
 from espi_server.access.addresses import public_base
-from espi_server.access.oauth import authentication, requests
+from espi_server.access.models import AuthorizationRequest
+from espi_server.access.oauth import authentication, backchannel, requests
 from espi_server.access.oauth.clients import CODE, HYBRID, OPENID, Client
 from espi_server.access.oauth.endpoints import Introspection, Revocation
-from espi_server.access.oauth.errors import Wrong, sayable
-from espi_server.access.oauth.grants import ClientGrant, CodeGrant, HybridGrant, RefreshGrant
+from espi_server.access.oauth.errors import Denied, Wrong, sayable
+from espi_server.access.oauth.grants import ClientGrant, CodeGrant, HybridGrant, RefreshGrant, keep_decision
 from espi_server.access.oauth.openid import IdToken
 from espi_server.access.oauth.pkce import S256
+from espi_server.access.oauth.polling import PollGrant
 from espi_server.access.oauth.request import Request, Sent, Values, check_once, is_plain
 from espi_server.accounts.models import Utility
 from espi_server.errors import BadRequest, Unauthorized
@@ -78,6 +82,7 @@ class Server(AuthorizationServer):
         self.register_grant(HybridGrant, [S256()])
         self.register_grant(RefreshGrant)
         self.register_grant(ClientGrant)
+        self.register_grant(PollGrant, [IdToken(self)])
         self.register_endpoint(Revocation)
         self.register_endpoint(Introspection)
 
@@ -98,6 +103,12 @@ class Server(AuthorizationServer):
     def push(self, sent: Sent) -> Answer:
         """RFC 9126: the request of a browser, from the company itself and before the browser comes."""
         return self._answered(sent, self._push)
+
+    def ask_by_message(self, sent: Sent, page: Callable[[str], str]) -> Answer:
+        """CIBA 7: a request to a customer who stays with the company; she answers at `page`."""
+        return self._answered(
+            sent, lambda request: Answer(200, backchannel.ask(self, request, page), _NO_STORE)
+        )
 
     def _answered(self, sent: Sent, act: Any) -> Answer:
         try:
@@ -160,6 +171,17 @@ class Server(AuthorizationServer):
         except OAuth2Error as error:
             return dict(self._back_with(error, parameters, redirect_uri).headers)["Location"]
         return str(dict(headers)["Location"])
+
+    def answer_poll(self, row: AuthorizationRequest, agreed: Any) -> None:
+        """Keep the customer's yes (None: her no) for the poll that will ask."""
+        client = self._known(row.parameters["client_id"])
+        if agreed is None:
+            return
+        request = Request(self.issuer, "POST", {name: [value] for name, value in row.parameters.items()})
+        request.client = client
+        code = keep_decision(self, request, agreed, lifetime=row.expires_at - clock.seconds())
+        self.session.flush()
+        row.code_digest = tokens.digest(code)
 
     def back(self, request: Request, redirect_uri: str, params: Mapping[str, str]) -> str:
         """The address of the company with our answer, its own state, and who we are (RFC 9207)."""
@@ -239,13 +261,6 @@ class Server(AuthorizationServer):
 
     def send_signal(self, name: str, *_more: Any, **_named: Any) -> None:
         """Nobody listens."""
-
-
-class Denied(OAuth2Error):
-    """The customer said no."""
-
-    error = "access_denied"
-    description = "The customer declined."
 
 
 _NO_STORE = (("Cache-Control", "no-store"), ("Pragma", "no-cache"))
