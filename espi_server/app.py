@@ -44,7 +44,12 @@ def create_app(
     """The WSGI application of one installation; `consent` is how it asks its customers, `identification` finds them."""
     settings = settings or Settings.load()
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    database = database or Database(settings.database_url, pool_size=settings.threads + 8)
+    database = database or Database(
+        settings.database_url,
+        pool_size=settings.threads + 8,
+        secret=settings.secret_key,
+        older=settings.older_secrets,
+    )
     app = Flask("espi_server", template_folder="web/templates", static_folder="web/static")
     app.config.update(SECRET_KEY=settings.secret_key, MAX_CONTENT_LENGTH=UPLOAD_LIMIT)
     app.config.update(PROVIDE_AUTOMATIC_OPTIONS=False)  # OPTIONS is a method like others: not offered

@@ -45,7 +45,9 @@ from sqlalchemy.engine import Dialect, make_url
 from sqlalchemy.orm import DeclarativeBase, Session, mapped_column
 from sqlalchemy.sql import ClauseElement
 
+from espi_server import at_rest
 from espi_server.drivers import Drivers
+from espi_server.keyring import Keyring
 
 T = TypeVar("T")
 NIL = uuid.UUID(int=0)  # stands for "no usage point" in keys that hold one
@@ -79,13 +81,24 @@ class Base(DeclarativeBase):
 
 
 class Database:
-    """One installation's database; built once per process and handed around."""
+    """One installation's database; built once per process and handed around.
 
-    def __init__(self, url: str, *, pool_size: int = 40) -> None:
+    `secret` is the installation's: the keys under which its acts are chained are derived from it (`access.audit`).
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 40, secret: str = "", older: Sequence[str] = ()) -> None:
         self.engine = create_engine(url, pool_size=pool_size)
+        if secret:
+            at_rest.lend(self.engine, Keyring(secret, *older))
+        self._secret = secret
         self._drivers = Drivers(self.engine)
         self._write = self.engine.execution_options(espi_door="writing")
         self._read = self.engine.execution_options(espi_door="reading", postgresql_readonly=True)
+
+    @property
+    def keyring(self) -> Keyring:
+        """What closes and opens the personal fields of this database."""
+        return at_rest.lent(self.engine.dialect)
 
     @property
     def dialect(self) -> str:

@@ -6,6 +6,7 @@ migrations run on an engine of their own with foreign keys off and end with a ch
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +16,33 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine
 
+from espi_server import at_rest
 from espi_server.db import create_engine
 from espi_server.errors import Internal
+from espi_server.keyring import DEVELOPMENT, Keyring
 
 _HERE = Path(__file__).resolve().parent
 # In an installed package the scripts stand beside this module, in a checkout beside the package.
 SCRIPTS = next(each for each in (_HERE / "migrations", _HERE.parent / "migrations") if each.is_dir())
 
 
-def upgrade(url: str, revision: str = "head") -> str:
-    """Bring the database at `url` to `revision`; the revision it now has."""
+def upgrade(url: str, revision: str = "head", keys: Keyring = DEVELOPMENT) -> str:
+    """Bring the database at `url` to `revision`; the revision it now has. `keys` close what is personal in it."""
+    return _move(command.upgrade, url, revision, keys)
+
+
+def downgrade(url: str, revision: str, keys: Keyring = DEVELOPMENT) -> str:
+    """Bring the database at `url` back to an older `revision`; the revision it now has."""
+    return _move(command.downgrade, url, revision, keys)
+
+
+def _move(step: Callable[[Config, str], None], url: str, revision: str, keys: Keyring) -> str:
     engine = create_engine(url)
+    at_rest.lend(engine, keys)
     try:
         with engine.connect() as connection:
             _prepare(connection)
-            command.upgrade(_config(connection), revision)
+            step(_config(connection), revision)
             _check(connection)
         return current(engine) or ""
     finally:

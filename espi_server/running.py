@@ -9,6 +9,7 @@ from dataclasses import fields
 import click
 
 from espi_server import migrate, work
+from espi_server.keyring import Keyring
 from espi_server.settings import Settings, declared
 from espi_server.shell import environment, opened, options, tell
 
@@ -16,7 +17,8 @@ from espi_server.shell import environment, opened, options, tell
 @click.command("migrate")
 def migrate_command() -> None:
     """Bring the database to the newest form."""
-    revision = migrate.upgrade(Settings.load().database_url)
+    settings = Settings.load()
+    revision = migrate.upgrade(settings.database_url, keys=Keyring.of(settings))
     click.echo(f"The database stands at migration {revision}.")
 
 

@@ -20,6 +20,7 @@ from espi_server.errors import Usage
 PREFIX = "ESPI_"
 CONSOLE = "console:"  # prints what would be sent
 SHORTEST_SECRET = 32
+OLDER_SECRETS = 2  # what is looked for in the database is looked for as each of them would have closed it
 DEVELOPMENT_SECRET = "development-only-secret-not-for-real-people"  # noqa: S105 - refused in production
 
 
@@ -83,6 +84,13 @@ def _ports(value: Any) -> str:
     return " ".join(map(str, ports))
 
 
+def _older(value: Any) -> str:
+    older = _text(value).split()
+    if len(older) > OLDER_SECRETS:
+        raise ValueError(f"at most {OLDER_SECRETS} secrets with blanks between")
+    return " ".join(older)
+
+
 def setting(default: Any, read: Callable[[Any], Any], help: str, *, secret: bool = False) -> Any:
     """One setting: its default, how its text is read, and a line of help."""
     return field(default=default, metadata={"read": read, "help": help, "secret": secret})
@@ -100,6 +108,13 @@ class Settings:
         secret=True,
     )
     secret_key: str = setting("", _text, "at least 32 random characters; needed in production", secret=True)
+    secret_key_fallbacks: str = setting(
+        "",
+        _older,
+        "secrets `ESPI_SECRET_KEY` had before, the latest first, two at most, with blanks between: what they closed "
+        "still opens, until `espi-server keys reencrypt` has closed it anew",
+        secret=True,
+    )
     base_url: str = setting(
         "http://localhost:8000", _address, "the public address, without a utility's code; https in production"
     )
@@ -165,6 +180,11 @@ class Settings:
         "seconds an address or a number must have stood in a customer's records before codes and links go there",
     )
     log_level: str = setting("INFO", _text, "`DEBUG`, `INFO`, `WARNING` or `ERROR`")
+
+    @property
+    def older_secrets(self) -> list[str]:
+        """The secrets of `secret_key_fallbacks`."""
+        return self.secret_key_fallbacks.split()
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None) -> Settings:

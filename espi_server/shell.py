@@ -19,7 +19,7 @@ __all__ = ["environment", "opened", "options", "tell"]
 def opened(settings: Settings | None = None) -> Iterator[Database]:
     """The installation's database, if it is there and stands at the newest migration."""
     settings = settings or Settings.load()
-    database = Database(settings.database_url)
+    database = Database(settings.database_url, secret=settings.secret_key, older=settings.older_secrets)
     try:
         if migrate.current(database.engine) != migrate.newest():
             raise Unavailable("The database is not at the newest migration. Run `espi-server migrate` first.")

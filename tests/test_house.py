@@ -16,7 +16,9 @@ from espi_server.settings import BadSetting, Settings, declared
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "espi_server"
 
-GROUND = {"db", "drivers", "settings", "errors", "clock", "shell", "migrate", "models", "terminal"}
+GROUND = {
+    "db", "drivers", "settings", "errors", "clock", "shell", "migrate", "models", "terminal", "keyring", "at_rest",
+}  # fmt: skip
 LEANS_ON = {
     "espi": set(),
     "accounts": {"espi"},

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from click.testing import CliRunner
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from espi_server import clock, migrate
-from espi_server.accounts.models import Customer, Utility
+from espi_server.accounts.models import Customer, Login, Premise, Utility
 from espi_server.cli import main
 from espi_server.db import NIL, Database
+from espi_server.jobs import later
+from espi_server.jobs.models import Job
+from espi_server.keyring import CannotOpen, Keyring
 from espi_server.models import metadata
+from tests.energy import stored
 
 
 def test_the_migrations_make_what_the_models_say(database: Database) -> None:
@@ -72,6 +78,49 @@ def test_a_filled_database_goes_through_every_migration_one_by_one(
 
     assert numbers[-1] == migrate.newest()
     database.close()
+
+
+def test_what_is_personal_is_opened_on_the_way_back_and_closed_again_on_the_way_here(
+    towns: Database, towns_url: str
+) -> None:
+    with towns.writing() as session:
+        utility = session.scalars(select(Utility).where(Utility.code == "north")).one()
+        session.add(Premise(address="12|OAK ST|4", zip="94601", position="37.5 -122.25"))
+        job = later.ask(session, utility.id, "delivery", {"a": "ü"}, access="U", actor="x", parts=[b"<Ada/>"])
+        session.add(Login(kind="customer", name="ada", email="ada@example.org", created_at=1))
+    before = stored.state(towns)
+    below = ScriptDirectory(str(migrate.SCRIPTS)).get_revision("0009").down_revision
+
+    migrate.downgrade(towns_url, below)
+
+    with towns.reading() as session:
+        clear = {
+            question: session.scalars(text(question)).all()
+            for question in (
+                "SELECT reference FROM customer", "SELECT CAST(content AS TEXT) FROM resource WHERE kind = 200",
+                "SELECT number || street || unit FROM premise", "SELECT latitude - longitude FROM premise",
+                "SELECT email FROM login", "SELECT body FROM job_part", "SELECT CAST(payload AS TEXT) FROM job",
+            )
+        }  # fmt: skip
+    references, contents, addresses, positions, mails, parts, payloads = clear.values()
+    assert set(references) == {"C-1", "C-2"}
+    assert [("Ada Nowak" in each) for each in contents] == [True] * 4
+    assert (addresses, positions, mails) == (["12OAK ST4"], [159.75], ["ada@example.org"])
+    assert ([bytes(each) for each in parts], [json.loads(each) for each in payloads]) == (
+        [b"<Ada/>"],
+        [{"a": "ü"}],
+    )
+    with pytest.raises(CannotOpen):
+        migrate.upgrade(towns_url, keys=Keyring("x" * 40)) and stored.state(towns)
+    migrate.downgrade(towns_url, below, Keyring("x" * 40))
+
+    migrate.upgrade(towns_url)
+
+    assert stored.state(towns) == before
+    with towns.reading() as session:
+        assert session.scalar(select(Job.payload).where(Job.id == job.id)) == {"a": "ü"}
+        assert session.scalar(select(Login.name).where(Login.email == "ada@example.org")) == "ada"
+    assert list(later.parts(towns, job.id)) == [b"<Ada/>"]
 
 
 def test_foreign_keys_hold_after_a_migration(sqlite_url: str) -> None:

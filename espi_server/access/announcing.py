@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
-from espi_server import clock
+from espi_server import at_rest, clock
 from espi_server.access import grants, opening
 from espi_server.access.addresses import resource_base
 from espi_server.access.models import Application, Authorization
@@ -232,12 +232,11 @@ class _Round:
         every = self._session.scalars(
             select(UsagePoint.id).where(UsagePoint.customer_id == customer_id)
         ).all()
-        columns = (
-            Resource.kind, Resource.id, Resource.up_id, Resource.related, Resource.published, Resource.updated,
-            Resource.content,
-        )  # fmt: skip
-        chosen = select(*columns).where(Resource.customer_id == customer_id, Resource.kind >= Kind.Customer)
-        known = people.read(tuple(row) for row in self._session.execute(chosen))
+        chosen = select(*people.COLUMNS).where(
+            Resource.customer_id == customer_id, Resource.kind >= Kind.Customer
+        )
+        rows = (tuple(row) for row in self._session.execute(chosen))
+        known = people.read(at_rest.keyring(self._session), rows)
         ids = [str(each) for each in opened]
         whole = set(opened) == set(every)
         return frozenset(each.id for each in people.reached(known, ids, whole=whole))

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from espi_server.access import applications, grants, keys
+from espi_server.access import applications, grants, keys, reencrypting
 from espi_server.access.applications import Registration
 from espi_server.access.models import Application
 from espi_server.access.notify_commands import notify
@@ -162,7 +162,7 @@ def secret(name: str, code: str, overlap: int) -> None:
 
 @click.group("keys")
 def keys_command() -> None:
-    """The keys a utility signs with."""
+    """The keys a utility signs with, and those under which personal fields are closed."""
 
 
 @keys_command.command("list")
@@ -186,6 +186,25 @@ def rotate(code: str) -> None:
     with opened(settings) as database, database.writing() as session:
         active = keys.rotate(session, utilities.find(session, code).id, settings.secret_key)
     click.echo(f"{active.kid} signs from now on.")
+
+
+@keys_command.command("reencrypt")
+def reencrypt_command() -> None:
+    """Close everything anew that an older secret closed; then ESPI_SECRET_KEY_FALLBACKS can be emptied.
+
+    It works in small steps while the server runs, and may be interrupted and run again.
+
+    \b
+    Example:  espi-server keys reencrypt
+    """
+    with opened() as database:
+        report = reencrypting.reencrypt(database, lambda table, rows: tell(f"{table}: {rows} rows"))
+    click.echo(f"{report.closed} fields and keys were closed under the present ESPI_SECRET_KEY.")
+    if report.failed:
+        raise Unreadable(
+            f"{report.failed} rows hold what no secret known here opens; they are as they were. The log names them. "
+            "Is an older secret missing in ESPI_SECRET_KEY_FALLBACKS?"
+        )
 
 
 def _scope(text: str) -> str:

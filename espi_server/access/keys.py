@@ -19,7 +19,7 @@ from joserfc.jwk import ECKey
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from espi_server import clock
+from espi_server import at_rest, clock
 from espi_server.access.models import SigningKey
 from espi_server.accounts.models import Utility
 from espi_server.errors import Internal, Unavailable
@@ -39,7 +39,7 @@ class NoSecret(Unavailable):
 def active(session: Session, utility_id: uuid.UUID, secret: str, purpose: str = ID_TOKEN) -> ECKey:
     """The key that signs now, with its private part; the first one is made when it is first needed."""
     row = _active(session, utility_id, purpose) or _first(session, utility_id, secret, purpose)
-    return ECKey.import_key(_unwrapped(row, secret))
+    return ECKey.import_key(_unwrapped(row, secret, *at_rest.keyring(session).secrets))
 
 
 def published(session: Session, utility_id: uuid.UUID) -> list[dict[str, Any]]:
@@ -79,6 +79,17 @@ def every(session: Session, utility_id: uuid.UUID) -> list[SigningKey]:
     """All keys of a utility, the oldest first."""
     chosen = select(SigningKey).where(SigningKey.utility_id == utility_id)
     return list(session.scalars(chosen.order_by(SigningKey.created_at, SigningKey.kid)))
+
+
+def rewrap(session: Session) -> int:
+    """Wrap every key anew that an older secret of the installation wrapped; how many there were."""
+    secret, *older = at_rest.keyring(session).secrets
+    found = 0
+    for row in session.scalars(select(SigningKey).with_for_update()):
+        if _opened(row, secret) is None:
+            row.private = _wrapped(_unwrapped(row, *older), row.kid, secret)
+            found += 1
+    return found
 
 
 def _first(session: Session, utility_id: uuid.UUID, secret: str, purpose: str) -> SigningKey:
@@ -139,12 +150,22 @@ def _wrapped(key: dict[str, Any], kid: str, secret: str) -> bytes:
     return nonce + _wrapper(secret).encrypt(nonce, json.dumps(key).encode(), kid.encode())
 
 
-def _unwrapped(row: SigningKey, secret: str) -> dict[str, Any]:
+def _unwrapped(row: SigningKey, *secrets: str) -> dict[str, Any]:
+    """The key, by the first of these secrets that opens it."""
+    for secret in secrets:
+        found = _opened(row, secret)
+        if found is not None:
+            return found
+    raise Internal(
+        f"The signing key {row.kid} cannot be opened with this ESPI_SECRET_KEY. Was the secret changed? The old one "
+        "belongs into ESPI_SECRET_KEY_FALLBACKS."
+    )
+
+
+def _opened(row: SigningKey, secret: str) -> dict[str, Any] | None:
     nonce, body = row.private[:_NONCE], row.private[_NONCE:]
     try:
         found: dict[str, Any] = json.loads(_wrapper(secret).decrypt(nonce, body, row.kid.encode()))
-    except InvalidTag as error:
-        raise Internal(
-            f"The signing key {row.kid} cannot be opened with this ESPI_SECRET_KEY. Was the secret changed?"
-        ) from error
+    except InvalidTag:
+        return None
     return found

@@ -11,8 +11,10 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from espi_server import at_rest
 from espi_server.access.models import Application, Authorization
 from espi_server.accounts.models import Login, Utility
+from espi_server.energy import people
 from espi_server.energy.models import Kind, Resource
 from espi_server.espi.scope import Scope
 from espi_server.espi.tables import DataClass
@@ -63,8 +65,9 @@ def _login(session: Session, customer_id: uuid.UUID) -> str | None:
 def _customer(session: Session, customer_id: uuid.UUID) -> dict[str, Any]:
     """The content of her Customer resource, the one that changed last."""
     mine = (Resource.customer_id == customer_id, Resource.kind == Kind.Customer)
-    found = session.scalar(select(Resource.content).where(*mine).order_by(Resource.updated.desc()).limit(1))
-    return dict(found or {})
+    latest = select(*people.COLUMNS).where(*mine).order_by(Resource.updated.desc()).limit(1)
+    known = people.read(at_rest.keyring(session), (tuple(row) for row in session.execute(latest)))
+    return known[0].content if known else {}
 
 
 def _phone(person: dict[str, Any]) -> str | None:

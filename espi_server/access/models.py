@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from sqlalchemy import Boolean, ForeignKey, Index, LargeBinary, SmallInteger, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from espi_server.at_rest import Sealed
+from espi_server.at_rest import Personal, PersonalJson, Sealed
 from espi_server.db import PII, RESTRICTED, Base, Code, Digest, Id, Json, Name, Seconds
 
 
@@ -87,7 +88,7 @@ class ConsentRecord(Base):
 
     id: Mapped[Id] = mapped_column(primary_key=True, default=uuid.uuid4)
     utility_id: Mapped[Id] = mapped_column(ForeignKey("utility.id"))
-    shown: Mapped[str] = mapped_column(info=PII)
+    shown: Mapped[str] = mapped_column(Personal("consent_record.shown"), info=PII)
     language: Mapped[Code]
     version: Mapped[Code]
     digest: Mapped[Digest]
@@ -184,7 +185,7 @@ class AuthorizationRequest(Base):
     stage: Mapped[Code]  # pushed or pending
     utility_id: Mapped[Id] = mapped_column(ForeignKey("utility.id"))
     application_id: Mapped[Id] = mapped_column(ForeignKey("application.id", ondelete="CASCADE"), index=True)
-    parameters: Mapped[Json]
+    parameters: Mapped[Any] = mapped_column(PersonalJson("authorization_request.parameters"), info=PII)
     created_at: Mapped[Seconds]
     expires_at: Mapped[Seconds] = mapped_column(index=True)
     used_at: Mapped[Seconds | None]

@@ -11,6 +11,7 @@ import uuid
 from sqlalchemy import Boolean, Float, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
+from espi_server.at_rest import Personal
 from espi_server.db import PII, RESTRICTED, Base, Code, Digest, Id, Json, Name, Seconds
 
 UTILITY_KINDS = ("iou", "pou", "cca", "gas", "source")
@@ -41,23 +42,23 @@ class Utility(Base):
 
 
 class Premise(Base):
-    """A place as the whole installation knows it, whichever utilities serve it."""
+    """A place as the whole installation knows it, whichever utilities serve it.
+
+    `address` is number, street and unit in their one spelling, `position` latitude and longitude in degrees.
+    """
 
     __tablename__ = "premise"
 
     id: Mapped[Id] = mapped_column(primary_key=True, default=uuid.uuid4)
-    number: Mapped[Name | None] = mapped_column(info=PII)
-    street: Mapped[Name | None] = mapped_column(info=PII)
-    unit: Mapped[Name | None] = mapped_column(info=PII)
+    address: Mapped[str] = mapped_column(Personal("premise.address"), info=PII)
     town: Mapped[Name | None]
     state: Mapped[str | None] = mapped_column(String(8))
     zip: Mapped[Code | None]
     municipality_code: Mapped[Code | None]
     county: Mapped[Name | None]
-    latitude: Mapped[float | None] = mapped_column(Float, info=PII)
-    longitude: Mapped[float | None] = mapped_column(Float, info=PII)
+    position: Mapped[str | None] = mapped_column(Personal("premise.position"), info=PII)
 
-    __table_args__ = (Index(None, "zip", "street", "number"),)
+    __table_args__ = (Index(None, "zip", "address"),)
 
 
 class Program(Base):
@@ -77,7 +78,7 @@ class Customer(Base):
 
     id: Mapped[Id] = mapped_column(primary_key=True)
     utility_id: Mapped[Id] = mapped_column(ForeignKey("utility.id"))
-    reference: Mapped[Name] = mapped_column(info=PII)
+    reference: Mapped[str] = mapped_column(Personal("customer.reference"), info=PII)
     version: Mapped[int] = mapped_column(default=0)  # counts imports that changed this customer's resources
     created_at: Mapped[Seconds]
 
@@ -92,7 +93,7 @@ class Account(Base):
     id: Mapped[Id] = mapped_column(primary_key=True)
     utility_id: Mapped[Id] = mapped_column(ForeignKey("utility.id"))
     customer_id: Mapped[Id] = mapped_column(ForeignKey("customer.id"), index=True)
-    reference: Mapped[Name] = mapped_column(info=PII)
+    reference: Mapped[str] = mapped_column(Personal("account.reference"), info=PII)
 
     __table_args__ = (UniqueConstraint("utility_id", "reference"),)
 
@@ -104,7 +105,7 @@ class ServiceLocation(Base):
 
     id: Mapped[Id] = mapped_column(primary_key=True)
     utility_id: Mapped[Id] = mapped_column(ForeignKey("utility.id"))
-    source_premise: Mapped[Name]
+    source_premise: Mapped[str] = mapped_column(Personal("service_location.source_premise"), info=PII)
     premise_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("premise.id"), index=True)
     match_method: Mapped[Code | None]
     match_confidence: Mapped[float | None] = mapped_column(Float)
@@ -132,7 +133,7 @@ class ServiceAgreement(Base):
     service_location_id: Mapped[uuid.UUID | None] = mapped_column(
         ForeignKey("service_location.id"), index=True
     )
-    reference: Mapped[Name] = mapped_column(info=PII)
+    reference: Mapped[str] = mapped_column(Personal("service_agreement.reference"), info=PII)
     commodity: Mapped[Code] = mapped_column(default="electricity")
     customer_class: Mapped[Code] = mapped_column(default="residential")
     source_class: Mapped[Name | None]
@@ -188,8 +189,8 @@ class Login(Base):
     utility_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("utility.id"))
     customer_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("customer.id"), index=True)
     asp_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("asp.id"))
-    name: Mapped[Name] = mapped_column(info=PII)
-    email: Mapped[Name | None] = mapped_column(info=PII)
+    name: Mapped[str] = mapped_column(Personal("login.name"), info=PII)
+    email: Mapped[str | None] = mapped_column(Personal("login.email"), info=PII)
     email_since: Mapped[Seconds | None]  # when it was shown to be hers; codes go to no other
     password_digest: Mapped[str | None] = mapped_column(info=RESTRICTED)
     status: Mapped[Code] = mapped_column(default="active")

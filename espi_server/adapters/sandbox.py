@@ -7,6 +7,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from espi_server import clock
 from espi_server.adapters.post import Letter
+from espi_server.at_rest import Personal
 from espi_server.db import PII, Base, Code, Database, Id, Name, Seconds, add_if_new
 from espi_server.settings import BadSetting, Settings
 
@@ -21,10 +22,10 @@ class SandboxMessage(Base):
     at: Mapped[Seconds]
     way: Mapped[Code]  # mail or text
     sender: Mapped[Name]
-    recipient: Mapped[Name] = mapped_column(info=PII)
+    recipient: Mapped[str] = mapped_column(Personal("sandbox_message.recipient"), info=PII)
     language: Mapped[Code]
-    subject: Mapped[str] = mapped_column(info=PII)
-    body: Mapped[str] = mapped_column(info=PII)
+    subject: Mapped[str] = mapped_column(Personal("sandbox_message.subject"), info=PII)
+    body: Mapped[str] = mapped_column(Personal("sandbox_message.body"), info=PII)
 
     __table_args__ = (Index(None, "at"),)
 

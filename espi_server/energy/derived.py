@@ -16,9 +16,10 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from espi_server import at_rest
 from espi_server.accounts.models import Utility
 from espi_server.db import NIL, Database
-from espi_server.energy import intervals
+from espi_server.energy import intervals, personal
 from espi_server.energy.entries import names
 from espi_server.energy.models import IntervalBlock, Kind, Resource, UsagePoint
 from espi_server.energy.store import count_customer_version, count_version, shape
@@ -103,13 +104,18 @@ def _resources(session: Session, utility_id: uuid.UUID, point: uuid.UUID, report
     keys = select(table.kind, table.id, table.customer_id).where(
         table.utility_id == utility_id, table.usage_point_id == point
     )
-    columns = select(table.kind, table.content, table.related, table.xml, table.names, table.shape)
+    columns = select(
+        table.kind, table.id, table.utility_id, table.customer_id, table.content, table.sealed, table.related,
+        table.xml, table.names, table.shape,
+    )  # fmt: skip
+    keyring = at_rest.keyring(session)
     for kind, id, customer in session.execute(keys.order_by(table.kind, table.id)).all():
         here = (table.usage_point_id == point, table.kind == kind, table.id == id)
         row = session.execute(columns.where(*here)).one()
+        content = personal.content(keyring, row._mapping)
         wanted = {
-            "xml": KINDS[Kind(kind).name].from_json(row.content).write(),
-            "names": _names(row.names, row.content),
+            "xml": b"" if row.sealed is not None else KINDS[Kind(kind).name].from_json(content).write(),
+            "names": _names(row.names, content),
             "shape": shape([(Kind(each), target) for each, target in row.related]),
         }
         wrong = {name: value for name, value in wanted.items() if getattr(row, name) != value}

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import uuid
 from enum import IntEnum
+from typing import Any
 
 from sqlalchemy import Boolean, ForeignKey, Index, LargeBinary, SmallInteger, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
+from espi_server.at_rest import Personal, PersonalJson, Sealed
 from espi_server.db import NIL, PII, Base, Code, Id, Json, Name, Seconds
 
 
@@ -50,7 +52,7 @@ class UsagePoint(Base):
 
     id: Mapped[Id] = mapped_column(primary_key=True)
     utility_id: Mapped[Id] = mapped_column(ForeignKey("utility.id"))
-    source_id: Mapped[Name] = mapped_column(info=PII)
+    source_id: Mapped[str] = mapped_column(Personal("usage_point.source_id"), info=PII)
     kind: Mapped[Code] = mapped_column(default="utility")  # utility, sub-meter, grid asset, aggregate
     source: Mapped[Name | None]  # who delivers its data, where it is not the utility
     customer_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("customer.id"), index=True)
@@ -71,7 +73,7 @@ class UsagePointLink(Base):
     usage_point_id: Mapped[Id] = mapped_column(ForeignKey("usage_point.id", ondelete="CASCADE"))
     kind: Mapped[Code]  # location, agreement, meter, node, section, circuit, transformer, substation
     target_id: Mapped[uuid.UUID | None]
-    reference: Mapped[Name | None] = mapped_column(info=PII)
+    reference: Mapped[str | None] = mapped_column(Personal("usage_point_link.reference"), info=PII)
     starts_at: Mapped[Seconds | None]
     ends_at: Mapped[Seconds | None]
 
@@ -113,7 +115,7 @@ class Resource(Base):
     them: a UsagePoint's LocalTimeParameters, a MeterReading's ReadingType. `xml` is the content in full-rights
     form, and `names` its child elements (and `extension`, however deep it stands), so that a feed knows which rows
     need no filtering. `source_self` is the entry's self link at its source; `aside` keeps elements the standard
-    does not know.
+    does not know. A customer's resources are `sealed` instead (`energy.personal`).
     """
 
     __tablename__ = "resource"
@@ -132,10 +134,11 @@ class Resource(Base):
     duration: Mapped[int] = mapped_column(default=0)
     published: Mapped[Seconds]
     updated: Mapped[Seconds]
-    source_self: Mapped[str | None]
-    content: Mapped[Json] = mapped_column(info=PII)
-    aside: Mapped[Json | None]
-    xml: Mapped[bytes] = mapped_column(LargeBinary, info=PII)
+    source_self: Mapped[str | None] = mapped_column(Personal("resource.source_self"), info=PII)
+    content: Mapped[Json]
+    aside: Mapped[Any] = mapped_column(PersonalJson("resource.aside"), nullable=True, info=PII)
+    xml: Mapped[bytes] = mapped_column(LargeBinary)
+    sealed: Mapped[bytes | None] = mapped_column(Sealed("utility_id", "customer_id", "kind", "id"), info=PII)
 
     __table_args__ = (
         UniqueConstraint("utility_id", "usage_point_id", "kind", "id"),
@@ -241,4 +244,4 @@ class ImportRun(Base):
     finished_at: Mapped[Seconds | None]
     profile: Mapped[Code]
     actor: Mapped[Name]
-    report: Mapped[Json] = mapped_column(default=dict)
+    report: Mapped[Any] = mapped_column(PersonalJson("import_run.report"), default=dict, info=PII)

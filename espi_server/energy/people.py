@@ -16,12 +16,15 @@ from typing import Any
 from sqlalchemy import Uuid, bindparam, select
 
 from espi_server.db import Compiled, loaded, text_id
+from espi_server.energy import personal
+from espi_server.energy.entries import identified
 from espi_server.energy.models import Kind, Resource, UsagePoint
 from espi_server.energy.single import Found
 from espi_server.espi import atom, paths
 from espi_server.espi.atom import Link
 from espi_server.espi.content import KINDS
 from espi_server.espi.rights import Rights
+from espi_server.keyring import Keyring
 
 URN = "urn:uuid:"
 
@@ -50,16 +53,19 @@ class Person:
         return [str(href).removeprefix(URN) for each in lists for href in each.get("UsagePoint", ())]
 
 
+COLUMNS = (
+    Resource.kind, Resource.id, Resource.up_id, Resource.related, Resource.published, Resource.updated,
+    Resource.utility_id, Resource.customer_id, Resource.content, Resource.sealed,
+)  # fmt: skip
+"""What `read` reads."""
+
+
 class Statements:
     """The compiled statements of this room on one engine."""
 
     def __init__(self, engine: Any) -> None:
-        columns = (
-            Resource.kind, Resource.id, Resource.up_id, Resource.related, Resource.published, Resource.updated,
-            Resource.content,
-        )  # fmt: skip
         customer = bindparam("customer", type_=Uuid)
-        chosen = select(*columns).where(Resource.customer_id == customer, Resource.kind >= Kind.Customer)
+        chosen = select(*COLUMNS).where(Resource.customer_id == customer, Resource.kind >= Kind.Customer)
         self.resources = Compiled(chosen.order_by(Resource.kind, Resource.starts_at, Resource.id), engine)
         points = select(UsagePoint.id).where(UsagePoint.customer_id == customer)
         self.points = Compiled(points.order_by(UsagePoint.id), engine)
@@ -71,20 +77,26 @@ def statements(engine: Any) -> Statements:
     return Statements(engine)
 
 
-def read(rows: Iterable[tuple[Any, ...]]) -> list[Person]:
-    """The statement's rows as resources."""
-    return [
-        Person(
-            kind,
-            text_id(id),
-            "" if up is None else text_id(up),
-            loaded(related),
-            published,
-            updated,
-            loaded(content),
-        )
-        for kind, id, up, related, published, updated, content in rows
-    ]
+def read(keys: Keyring, rows: Iterable[tuple[Any, ...]]) -> list[Person]:
+    """Rows of `COLUMNS`, in either driver's types, as resources. CannotOpen where one was tampered with."""
+    return [_person(keys, row) for row in rows]
+
+
+def _person(keys: Keyring, row: tuple[Any, ...]) -> Person:
+    kind, id, up, related, published, updated, utility, customer, content, sealed = row
+    stored = {
+        "kind": kind, "id": text_id(id), "utility_id": text_id(utility), "customer_id": text_id(customer),
+        "content": loaded(content), "sealed": sealed,
+    }  # fmt: skip
+    return Person(
+        kind,
+        stored["id"],
+        identified(up),
+        loaded(related),
+        published,
+        updated,
+        personal.content(keys, stored),
+    )
 
 
 def reached(people: Collection[Person], opened: Collection[str], *, whole: bool) -> list[Person]:

@@ -64,12 +64,13 @@ def premise(session: Session, address: Address) -> uuid.UUID:
     each = address.normal()
     if session.get_bind().dialect.name == "postgresql":
         session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-    here = {"number": each.number, "street": each.street, "unit": each.unit, "zip": each.zip}
-    query = select(Premise.id).where(*(getattr(Premise, name) == value for name, value in here.items()))
-    found = session.scalar(query.where(Premise.town == each.town, Premise.state == each.state))
+    here = {
+        "address": f"{each.number}|{each.street}|{each.unit}", "town": each.town, "state": each.state, "zip": each.zip,
+    }  # fmt: skip
+    found = session.scalar(select(Premise.id).where(*(getattr(Premise, name) == here[name] for name in here)))
     if found:
         return found
-    made = Premise(**here, town=each.town, state=each.state)
+    made = Premise(**here)
     session.add(made)
     session.flush()
     return made.id

@@ -10,15 +10,15 @@ from __future__ import annotations
 import uuid
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import Row, Select, null, select, update
+from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session
 
-from espi_server import clock
+from espi_server import at_rest, clock
 from espi_server.accounts.models import Customer
 from espi_server.db import NIL, add_if_new
-from espi_server.energy import changes
+from espi_server.energy import changes, personal
 from espi_server.energy.entries import names
 from espi_server.energy.models import Kind, Resource, UsagePoint
 
@@ -28,7 +28,27 @@ Related = tuple[Kind, uuid.UUID | None]
 _COMPARED = (
     "up_id", "reference_id", "related", "starts_at", "duration", "content", "aside", "customer_id",
 )  # fmt: skip
-_READ = tuple(getattr(Resource, name) for name in ("kind", "id", "source_self", "shape", *_COMPARED))
+
+
+class Known(NamedTuple):
+    """A resource as it stands in the store, its content in clear."""
+
+    kind: int
+    id: uuid.UUID
+    utility_id: uuid.UUID
+    source_self: str | None
+    shape: str
+    up_id: uuid.UUID | None
+    reference_id: uuid.UUID | None
+    related: list[list[Any]]
+    starts_at: int
+    duration: int
+    content: dict[str, Any]
+    aside: Any
+    customer_id: uuid.UUID | None
+
+
+_READ = (*(getattr(Resource, name) for name in Known._fields), Resource.sealed)
 
 
 @dataclass(frozen=True)
@@ -65,10 +85,11 @@ class Shelf:
         ids: Collection[uuid.UUID] | None = None,
     ) -> None:
         self._session = session
+        self._keyring = at_rest.keyring(session)
         self._keys = {
             "utility_id": utility_id, "usage_point_id": usage_point_id, "customer_id": customer_id,
         }  # fmt: skip
-        self.stored: dict[tuple[Kind, uuid.UUID], Row[Any]] = {}
+        self.stored: dict[tuple[Kind, uuid.UUID], Known] = {}
         self._put: set[tuple[Kind, uuid.UUID]] = set()
         self._load(ids)
 
@@ -89,7 +110,7 @@ class Shelf:
             return "unchanged"
         return self._change(item, values)
 
-    def of_kind(self, kind: Kind) -> list[Row[Any]]:
+    def of_kind(self, kind: Kind) -> list[Known]:
         """The stored rows of a kind."""
         return [row for (each, _), row in self.stored.items() if each == kind]
 
@@ -112,7 +133,13 @@ class Shelf:
         return query
 
     def _add(self, query: Select[Any]) -> None:
-        self.stored.update({(Kind(row.kind), row.id): row for row in self._session.execute(query)})
+        for *columns, sealed in self._session.execute(query):
+            row = Known(*columns)
+            if sealed is not None:
+                row = row._replace(
+                    content=personal.content(self._keyring, {**row._asdict(), "sealed": sealed})
+                )
+            self.stored[Kind(row.kind), row.id] = row
 
     def _values(self, item: Item) -> dict[str, Any]:
         return {
@@ -125,10 +152,7 @@ class Shelf:
         }  # fmt: skip
 
     def _create(self, item: Item, values: dict[str, Any]) -> Outcome:
-        row = {
-            **_columns(values), "utility_id": self._keys["utility_id"], "usage_point_id": self._keys["usage_point_id"],
-            "kind": int(item.kind), "id": item.id, "published": item.published, "updated": clock.seconds(),
-        }  # fmt: skip
+        row = self._stored(item, {**values, "published": item.published, "updated": clock.seconds()})
         # Two imports may meet the same reading type at once; its id says that its content is the same.
         add_if_new(self._session, Resource, row)
         self._note(item, "created")
@@ -140,22 +164,19 @@ class Shelf:
             Resource.kind == int(item.kind),
             Resource.id == item.id,
         )
-        self._session.execute(
-            update(Resource).where(*where).values(**_columns(values), updated=clock.seconds())
-        )
+        row = self._stored(item, {**values, "updated": clock.seconds()})
+        self._session.execute(update(Resource).where(*where).values(row))
         self._note(item, "changed")
         return "changed"
+
+    def _stored(self, item: Item, values: dict[str, Any]) -> dict[str, Any]:
+        return personal.stored(self._keyring, {**self._keys, "kind": int(item.kind), "id": item.id, **values})
 
     def _note(self, item: Item, verb: str) -> None:
         changes.note(
             self._session, _utility(self._keys), item.kind.name, item.id, verb,
             usage_point_id=self._keys["usage_point_id"] or NIL,
         )  # fmt: skip
-
-
-def _columns(values: dict[str, Any]) -> dict[str, Any]:
-    """None in a JSON column would be JSON's null; the database's is meant."""
-    return values if values["aside"] is not None else {**values, "aside": null()}
 
 
 def _utility(keys: Mapping[str, uuid.UUID | None]) -> uuid.UUID:

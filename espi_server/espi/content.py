@@ -68,6 +68,7 @@ class Content:
     link_prefix: ClassVar[str] = ""
     roots: ClassVar[tuple[str, ...]] = ()
     anonymous: ClassVar[bool] = False
+    personal: ClassVar[bool] = False
     own: ClassVar[tuple[Field, ...]] = ()
     fields: ClassVar[tuple[Field, ...]] = ()
     by_name: ClassVar[dict[str, Field]] = {}
@@ -85,10 +86,15 @@ class Content:
         roots: tuple[str, ...] | None = None,
         resource: bool = False,
         anonymous: bool = False,
+        personal: bool | None = None,
     ) -> None:
-        """`type_name` where the schema's type is called otherwise; `roots` where the root elements are."""
+        """`type_name` where the schema's type is called otherwise; `roots` where the root elements are.
+
+        `personal` says, of a type and all made from it, that it tells of a person: it is never stored in clear.
+        """
         cls.namespace = namespace or cls.namespace
         cls.link_prefix = LINK_PREFIXES[cls.namespace]
+        cls.personal = cls.personal if personal is None else personal
         cls.name, cls.type_name, cls.anonymous = cls.__name__, type_name or cls.__name__, anonymous
         cls.roots = (cls.name,) if roots is None else roots
         _declare(cls)

@@ -1,6 +1,6 @@
 """The retail customer side of ESPI: who the customer is, their accounts, agreements, places and meters.
 
-Everything here may be personal data, travels in feeds of its own, and has its own namespace; what both
+Everything here is personal, travels in feeds of its own, and has its own namespace; what both
 schemas have (measurements, batch items, local time) is of that namespace here.
 """
 
@@ -42,7 +42,7 @@ from .types import (
 # What everything is made of
 
 
-class Object(Content, namespace=CUSTOMER):
+class Object(Content, namespace=CUSTOMER, personal=True):
     """Anything that may be extended. An extension holds what its sender likes, and always comes first."""
 
     extension: list[AnyType]

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from espi_server import clock
+from espi_server import at_rest, clock
 from espi_server.db import Database
 from espi_server.jobs.leases import DONE, FINISHED
 from espi_server.jobs.models import Job, JobPart
@@ -18,6 +18,7 @@ PART = 512 * 1024
 """Bytes of one part: small enough for any driver, large enough to be few."""
 
 KEPT = 7 * 86_400  # seconds a finished job can be looked at
+_BODY = JobPart.__table__.c.body
 
 
 def ask(
@@ -41,8 +42,10 @@ def ask(
     )  # fmt: skip
     session.add(job)
     session.flush()
+    keys = at_rest.keyring(session)
     for number, body in enumerate(parts):
-        session.add(JobPart(job_id=job.id, number=number, body=body))
+        place = {"job_id": job.id, "number": number}
+        session.add(JobPart(**place, body=at_rest.seal(keys, _BODY, place, body)))
         session.flush()
         session.expunge_all()  # the bytes are not to gather in memory
     return session.get_one(Job, job.id)
@@ -71,7 +74,7 @@ def parts(database: Database, id: uuid.UUID) -> Iterator[bytes]:
             body = session.scalar(select(JobPart.body).where(JobPart.job_id == id, JobPart.number == number))
         if body is None:
             return
-        yield body
+        yield at_rest.opened(database.keyring, _BODY, {"job_id": id, "number": number}, body)
         number += 1
 
 

@@ -16,7 +16,8 @@ from sqlalchemy import and_, or_, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from espi_server import clock
-from espi_server.db import Code, Database, Seconds
+from espi_server.at_rest import Personal
+from espi_server.db import PII, Code, Database, Seconds
 
 DUE: Final = "due"
 RUNNING: Final = "running"
@@ -34,7 +35,7 @@ class Leased:
     attempts: Mapped[int] = mapped_column(default=0)
     next_attempt_at: Mapped[Seconds]
     lease_until: Mapped[Seconds | None]
-    last_error: Mapped[str | None]
+    last_error: Mapped[str | None] = mapped_column(Personal("leased.last_error"), info=PII)
 
 
 _MOST_WORDS = 2_000

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
-from sqlalchemy import ForeignKey, Index, LargeBinary
+from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
+from espi_server.at_rest import PersonalJson, Sealed
 from espi_server.db import PII, Base, Code, Id, Json, Name, Seconds
 from espi_server.jobs.leases import Leased
 
@@ -26,8 +28,8 @@ class Job(Leased, Base):
     access: Mapped[Code] = mapped_column(default="")
     actor: Mapped[Name] = mapped_column(default="")
     fingerprint: Mapped[Name | None]
-    payload: Mapped[Json] = mapped_column(default=dict, info=PII)
-    result: Mapped[Json | None] = mapped_column(info=PII)
+    payload: Mapped[Any] = mapped_column(PersonalJson("job.payload"), default=dict, info=PII)
+    result: Mapped[Any] = mapped_column(PersonalJson("job.result"), nullable=True, info=PII)
     progress: Mapped[Json] = mapped_column(default=dict)
     created_at: Mapped[Seconds]
     finished_at: Mapped[Seconds | None]
@@ -46,4 +48,4 @@ class JobPart(Base):
 
     job_id: Mapped[Id] = mapped_column(ForeignKey("job.id", ondelete="CASCADE"), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    body: Mapped[bytes] = mapped_column(LargeBinary, info=PII)
+    body: Mapped[bytes] = mapped_column(Sealed("job_id", "number"), info=PII)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from sqlalchemy import Boolean, ForeignKey, Index, LargeBinary
 from sqlalchemy.orm import Mapped, mapped_column
 
-from espi_server.db import PII, Base, Code, Id, Json, Name, Seconds
+from espi_server.at_rest import PersonalJson
+from espi_server.db import PII, Base, Code, Id, Name, Seconds
 from espi_server.jobs.leases import Leased
 
 
@@ -43,8 +45,8 @@ class Outbox(Leased, Base):
     utility_id: Mapped[Id] = mapped_column(ForeignKey("utility.id"))
     endpoint_id: Mapped[Id] = mapped_column(ForeignKey("endpoint.id"))
     kind: Mapped[Code]
-    recipient: Mapped[Name] = mapped_column(info=PII)
-    payload: Mapped[Json] = mapped_column(info=PII)
+    recipient: Mapped[Name]  # a kind and an id, such as `customer:…`; never an address
+    payload: Mapped[Any] = mapped_column(PersonalJson("outbox.payload"), info=PII)
     created_at: Mapped[Seconds]
     queued_at: Mapped[Seconds]
     failing_since: Mapped[Seconds | None]

@@ -7,7 +7,7 @@ import uuid
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from espi_server import clock
+from espi_server import at_rest, clock
 from espi_server.errors import NotFound
 from espi_server.tools.judging import Judgement
 from espi_server.tools.models import KeptVerdict
@@ -15,6 +15,8 @@ from espi_server.tools.models import KeptVerdict
 LASTS = 3_600  # seconds
 MOST = 5_000
 """Judgements kept at once; beyond that the oldest go before their hour is over."""
+
+_BODY = KeptVerdict.__table__.c.body
 
 
 class NotKept(NotFound):
@@ -25,7 +27,9 @@ def keep(session: Session, judgement: Judgement) -> KeptVerdict:
     """Keep a judgement; whoever comes by sweeps out what is too old."""
     now = clock.seconds()
     sweep(session, now)
-    kept = KeptVerdict(body=judgement.packed(), created_at=now, expires_at=now + LASTS)
+    id = uuid.uuid4()
+    body = at_rest.seal(at_rest.keyring(session), _BODY, {"id": id}, judgement.packed())
+    kept = KeptVerdict(id=id, body=body, created_at=now, expires_at=now + LASTS)
     session.add(kept)
     session.flush()
     return kept
@@ -39,7 +43,8 @@ def find(session: Session, id: str) -> tuple[KeptVerdict, Judgement]:
         kept = None
     if kept is None or kept.expires_at <= clock.seconds():
         raise NotKept()
-    return kept, Judgement.unpacked(kept.body)
+    body = at_rest.opened(at_rest.keyring(session), _BODY, {"id": kept.id}, kept.body)
+    return kept, Judgement.unpacked(body)
 
 
 def sweep(session: Session, now: int) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import uuid
 
-from sqlalchemy import Index, LargeBinary
+from sqlalchemy import Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from espi_server.db import Base, Id, Seconds
+from espi_server.at_rest import Sealed
+from espi_server.db import PII, Base, Id, Seconds
 
 
 class KeptVerdict(Base):
@@ -20,7 +21,7 @@ class KeptVerdict(Base):
     __tablename__ = "kept_verdict"
 
     id: Mapped[Id] = mapped_column(primary_key=True, default=uuid.uuid4)
-    body: Mapped[bytes] = mapped_column(LargeBinary)
+    body: Mapped[bytes] = mapped_column(Sealed("id"), info=PII)
     created_at: Mapped[Seconds]
     expires_at: Mapped[Seconds]
 

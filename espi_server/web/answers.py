@@ -63,6 +63,8 @@ def problem(error: Problem) -> Response:
         "instance": request_id(),
         **error.more,
     }
+    if isinstance(error, Internal):
+        _log.error("request %s failed", request_id(), exc_info=error)
     response = _written(members)
     response.status_code = error.status
     response.headers.update(error.headers)
@@ -113,8 +115,9 @@ def _http(error: HTTPException) -> Response:
         return problem(MethodNotAllowed(f"This resource takes {allowed}.", headers={"Allow": allowed}))
     original = getattr(error, "original_exception", None)
     if original is not None or (error.code or 500) >= 500:
-        _log.error("request %s failed", request_id(), exc_info=original or error)
-        return problem(Internal())
+        mistake = Internal()
+        mistake.__cause__ = original or error
+        return problem(mistake)
     return problem(Refused(error.description, status=error.code or 400))
 
 

@@ -101,7 +101,7 @@ def _made(
     """A customer's album; `opened` None opens everything."""
     with house().database.driver() as driver:
         statements = people.statements(house().database.engine)
-        found = people.read(statements.resources.rows(driver, customer=customer))
+        found = people.read(house().database.keyring, statements.resources.rows(driver, customer=customer))
         owned = people.ids(statements.points.rows(driver, customer=customer))
     seen = owned if opened is None else [str(each) for each in opened]
     whole = set(owned) <= set(seen)

@@ -19,6 +19,7 @@ from espi_server.accounts.models import (
     Utility,
 )
 from espi_server.db import Database
+from espi_server.energy import personal
 from espi_server.energy.importer import import_files
 from espi_server.energy.models import (
     Change,
@@ -32,6 +33,7 @@ from espi_server.energy.models import (
     UsagePointLink,
 )
 from espi_server.energy.report import Report
+from espi_server.espi import customer
 from espi_server.espi.readings import MISSING, Readings, joined, unpack
 from espi_server.espi.readings.columns import NAMES
 
@@ -58,7 +60,17 @@ def every(database: Database, table: Any) -> list[dict[str, Any]]:
     with database.reading() as session:
         keys = list(table.__table__.primary_key)
         rows = session.execute(select(table.__table__).order_by(*keys))
-        return [dict(row._mapping) for row in rows]
+        return [_opened(database, dict(row._mapping)) for row in rows]
+
+
+def _opened(database: Database, row: dict[str, Any]) -> dict[str, Any]:
+    """A customer's resource with its content in clear; sealed twice it is never the same."""
+    if row.get("sealed") is None:
+        return row
+    assert (row["content"], row["xml"]) == ({}, b"")
+    content = personal.content(database.keyring, row)
+    xml = getattr(customer, Kind(row["kind"]).name).from_json(content).write()
+    return {**row, "sealed": None, "content": content, "xml": xml}
 
 
 def resources(database: Database, kind: Kind | None = None) -> list[dict[str, Any]]:

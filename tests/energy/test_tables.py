@@ -201,12 +201,7 @@ def test_a_table_of_agreements_fills_people_places_and_rates(
     )  # fmt: skip
     assert (rin["rin"], rin["role"]) == ("USCA-XXNE-TOUC-0000", "bundled")
     assert (place["premise_id"], place["match_method"]) == (premise["id"], "address")
-    assert (premise["number"], premise["street"], premise["unit"], premise["zip"]) == (
-        "12",
-        "OAK ST",
-        "4",
-        "94607",
-    )
+    assert (premise["address"], premise["zip"]) == ("12|OAK ST|4", "94607")
     assert (point["customer_id"], point["agreement_id"]) == (customer["id"], agreement["id"])
     assert {row["kind"] for row in stored.every(north, UsagePointLink)} == {
         "location",
