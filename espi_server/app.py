@@ -11,6 +11,8 @@ from espi_server.access.consent import Consent, NobodyAsks
 from espi_server.access.disclosures import Disclosures
 from espi_server.access.guard import Guard
 from espi_server.access.identification import Identification, NobodyIsFound
+from espi_server.access.oauth.statements import Authority
+from espi_server.access.throttle import Throttle
 from espi_server.db import Database
 from espi_server.settings import Settings
 from espi_server.web import (
@@ -21,6 +23,7 @@ from espi_server.web import (
     oauth_pages,
     openapi,
     pages,
+    registering,
     requests,
     resources,
     status,
@@ -60,6 +63,7 @@ def create_app(
         settings=settings,
         database=database,
         guard=Guard(database),
+        throttle=Throttle(database),
         disclosures=Disclosures(database),
         turnstile=Turnstile(total=settings.feeds, each=settings.feeds_per_application),
         deliveries=Turnstile(
@@ -69,6 +73,7 @@ def create_app(
         checkers=Allowance(settings.checks_per_hour, uploads.ENOUGH),
         consent=consent or NobodyAsks(),
         identification=identification or NobodyIsFound(),
+        authority=Authority.of(settings),
     )
     requests.number(app)
     answers.answer_problems(app)
@@ -83,7 +88,7 @@ def create_app(
 
 def _blueprints() -> list[Blueprint]:
     """Every way in, pages for people last."""
-    plain = (status, openapi, oauth, tools, tools_pages, oauth_pages, pages)
+    plain = (status, openapi, oauth, registering, tools, tools_pages, oauth_pages, pages)
     return [
         *(each.blueprint for each in plain),
         resources.blueprint(),

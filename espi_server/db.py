@@ -267,7 +267,7 @@ def add_if_new(session: Session, table: Any, values: Mapping[str, Any]) -> bool:
     statement = kinds[connection.dialect.name](table.__table__).values(**values).on_conflict_do_nothing()
     # What the caller added so far must stand before it, foreign keys point there.
     session.flush()
-    return connection.execute(statement).rowcount == 1
+    return connection.execute(statement.execution_options(preserve_rowcount=True)).rowcount == 1
 
 
 def ordered_id() -> uuid.UUID:

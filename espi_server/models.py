@@ -1,6 +1,6 @@
 """All rows of the house under one name, for migrations and for the linter over the metadata."""
 
-from espi_server.access import challenge
+from espi_server.access import admission, challenge, throttle
 from espi_server.access import models as access
 from espi_server.accounts import models as accounts
 from espi_server.adapters import sandbox as adapters
@@ -17,11 +17,13 @@ __all__ = [
     "access",
     "accounts",
     "adapters",
+    "admission",
     "challenge",
     "energy",
     "jobs",
     "metadata",
     "notify",
     "rates",
+    "throttle",
     "tools",
 ]

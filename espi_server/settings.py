@@ -125,6 +125,13 @@ class Settings:
         "the header in which the proxy hands on the TLS certificate a client has shown, such as "
         "`X-Client-Certificate`; needs `ESPI_PROXIES`, and the proxy must drop what clients send in it",
     )
+    authority_keys: str = setting(
+        "",
+        _text,
+        "a JWKS file with the public keys of the central authority, whose software statements let companies register; "
+        "none: by invitation only",
+    )
+    authority_issuer: str = setting("", _text, "what the central authority calls itself in them (`iss`)")
     workers: int = setting(1, _number, "server processes")
     threads: int = setting(32, _number, "threads per process; at least 32, so slow readers leave room")
     feeds: int = setting(24, _number, "feeds one process streams at once; below `threads`")
@@ -213,6 +220,10 @@ class Settings:
         if self.certificate_header and not self.proxies:
             raise BadSetting(
                 "ESPI_CERTIFICATE_HEADER needs ESPI_PROXIES: without a proxy anybody could write that header."
+            )
+        if self.authority_keys and not self.authority_issuer:
+            raise BadSetting(
+                "ESPI_AUTHORITY_KEYS needs ESPI_AUTHORITY_ISSUER, the iss of what those keys sign."
             )
         if self.notify_after < 0 or not 0 < self.senders <= 200:
             raise BadSetting("ESPI_NOTIFY_AFTER must be at least 0 and ESPI_SENDERS between 1 and 200.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from functools import partial
 
-from espi_server.access import announcing, asking, challenge, letters, sealed_letters
+from espi_server.access import announcing, asking, challenge, letters, sealed_letters, throttle
 from espi_server.access.identification import Identification, NobodyIsFound
 from espi_server.adapters.gateway import Gateway
 from espi_server.adapters.http import Client, Reach
@@ -44,6 +44,7 @@ def duties(settings: Settings) -> list[Duty]:
         Duty("forget old messages", 3600, outbox.forget_old),
         Duty("forget old codes", 60, challenge.forget_old),
         Duty("forget old questions", 60, asking.forget_old),
+        Duty("forget old attempts", 3600, throttle.forget_old),
     ]
 
 

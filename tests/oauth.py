@@ -180,7 +180,7 @@ class Company:
     def reads(self, address: str, token: str, **headers: str) -> int:
         """The status of a GET with a token."""
         answer = self.app.test_client().get(
-            urlsplit(address).path, headers={"Authorization": f"Bearer {token}", **headers}
+            urlsplit(address).path, headers={"Authorization": f"Bearer {token}", **headers}, buffered=True
         )
         return answer.status_code
 
@@ -202,7 +202,7 @@ def company(
     given = {"redirect_uris": [BACK], **stated}
     with database.writing() as session:
         place = utilities.find(session, code)
-        made = applications.register(session, place, Registration(name, **given), by="a test")
+        made = applications.register(session, place, Registration(name, **given), by="a test", reachable=str)
         has_keys = bool(given.get("jwks") or given.get("certificates"))
         secret = "" if has_keys else applications.new_secret(session, made)
         applications.set_status(session, made, PRODUCTION)

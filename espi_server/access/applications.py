@@ -5,10 +5,10 @@ from __future__ import annotations
 import secrets
 import uuid
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from joserfc.errors import JoseError, SecurityWarning
 from joserfc.jwk import ECKey, KeySet, OKPKey, RSAKey
@@ -27,8 +27,21 @@ from espi_server.errors import Conflict, NotFound, Usage
 
 REVIEW, ON_HOLD, REVOKED = 1, 3, 4  # DataCustodianApplicationStatus, beside PRODUCTION
 LONGEST = 256  # characters of a client_name
+PAGES = (
+    "client_uri",
+    "logo_uri",
+    "tos_uri",
+    "policy_uri",
+)  # of a company, for people; never fetched from here
 SHORTEST_RSA = 2048
+_KEY = ("kty", "kid", "use", "alg", "crv", "x", "y", "n", "e")
+_LONGEST_PART = 2048
 _LONGEST_ADDRESS = 512
+_STRANGE = frozenset({*map(chr, range(33)), *'"<>\\^`{|}#*', "\x7f"})
+# RFC 6749 4.1.2, RFC 9207, OpenID: what an answer says.
+_ANSWERS = frozenset(
+    {"code", "state", "iss", "error", "error_description", "error_uri", "id_token", "access_token"}
+)
 _THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 
 
@@ -42,7 +55,7 @@ class BadName(Usage):
 
 def find(session: Session, utility: Utility, name: str) -> Application:
     """The application of this name at a utility, or `NotFound`."""
-    found = _named(session, utility, _checked(name))
+    found = _named(session, utility, checked(name))
     if found is None:
         raise NotFound(f"{utility.name} has no application {name!r}; `espi-server authorize` creates one.")
     return found
@@ -50,7 +63,7 @@ def find(session: Session, utility: Utility, name: str) -> Application:
 
 def find_or_create(session: Session, utility: Utility, name: str, *, by: str) -> Application:
     """The application of this name; a new one, in production, is recorded as created by `by`."""
-    return _named(session, utility, _checked(name)) or _create(session, utility, name, by)
+    return _named(session, utility, checked(name)) or _create(session, utility, name, by)
 
 
 @dataclass(frozen=True)
@@ -66,17 +79,25 @@ class Registration:
     certificates: Sequence[str] = ()  # SHA-256 thumbprints in hex
     retry_window: int = 0
     kind: str = "data-only"
+    company: str = ""  # "": of the application's own name
+    information: Mapping[str, Any] = field(default_factory=dict)
 
 
-def register(session: Session, utility: Utility, stated: Registration, *, by: str) -> Application:
-    """A company's new application, in review: it can do nothing before it is qualified."""
-    if _named(session, utility, _checked(stated.name)) is not None:
+def register(
+    session: Session, utility: Utility, stated: Registration, *, by: str, reachable: Callable[[str], object]
+) -> Application:
+    """A company's new application, in review: it can do nothing before it is qualified.
+
+    `reachable` raises for an address that may not be spoken to in this installation (`notify.webhooks.reach`).
+    """
+    if _named(session, utility, checked(stated.name)) is not None:
         raise Conflict(f"{utility.name} has an application {stated.name!r} already.")
     policy = policies.named(stated.policy)
     for uri in stated.redirect_uris:
-        check_address(uri)
+        check_redirect(uri)
     if stated.notify_uri:
         check_address(stated.notify_uri)
+        reachable(stated.notify_uri)
     if stated.retry_window and not (policy.may_retry and 0 < stated.retry_window <= LONGEST_WINDOW):
         raise BadApplication(f"A retry window is 1 to {LONGEST_WINDOW} seconds, and for legacy clients only.")
     if policies.BASIC not in policy.ways and not (stated.jwks or stated.certificates):
@@ -89,6 +110,7 @@ def register(session: Session, utility: Utility, stated: Registration, *, by: st
     application.redirect_uris, application.notify_uri = list(stated.redirect_uris), stated.notify_uri
     application.scope, application.jwks = stated.scope, public_keys(stated.jwks)
     application.certificates, application.retry_window = list(stated.certificates), stated.retry_window
+    application.information = dict(stated.information)
     session.flush()
     return application
 
@@ -135,23 +157,42 @@ def every(session: Session, utility: Utility) -> list[Application]:
     return list(session.scalars(chosen.order_by(Application.name)))
 
 
+def is_taken(session: Session, utility: Utility, name: str) -> bool:
+    """Has the utility an application of this name?"""
+    return _named(session, utility, name) is not None
+
+
 def check_address(address: str) -> None:
     """`BadApplication` unless it may be registered: https (http for this machine only), nothing hidden in it."""
-    parts = urlsplit(address)
-    is_safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _THIS_MACHINE)
-    # RFC 6749 3.1.2: absolute and without fragment; with `@` another host is meant than the one that is read.
-    if (
-        not is_safe
-        or not parts.hostname
-        or "#" in address
-        or "@" in parts.netloc
-        or not address.isascii()
-        or any(each <= " " or each in '"<>\\^`{|}' for each in address)
-        or len(address) > _LONGEST_ADDRESS
-    ):
+    if not _is_plain(address):
         raise BadApplication(
-            f"The address {address[:200]!r} cannot be registered: it is absolute, https, without user and fragment."
+            f"The address {address[:200]!r} cannot be registered: it is absolute, https, without user, fragment, "
+            "wildcard and dots that lead up."
         )
+
+
+def check_redirect(address: str) -> None:
+    """The same for an address that answers go to: what an answer consists of does not stand there before."""
+    check_address(address)
+    taken = sorted(_ANSWERS & parse_qs(urlsplit(address).query, keep_blank_values=True).keys())
+    if taken:
+        raise BadApplication(
+            f"The address {address[:200]!r} cannot be registered: {taken[0]} is ours to say."
+        )
+
+
+def _is_plain(address: str) -> bool:
+    # Also what a parser may read otherwise than its neighbour: `@`, a backslash, `..;`, an escaped dot (RFC 9700 4.1).
+    if len(address) > _LONGEST_ADDRESS or not address.isascii() or _STRANGE & {*address}:
+        return False
+    try:
+        parts = urlsplit(address)
+        _ = parts.port
+    except ValueError:
+        return False
+    is_safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _THIS_MACHINE)
+    steps = {each.partition(";")[0] for each in unquote(parts.path).split("/")}
+    return is_safe and bool(parts.hostname) and "@" not in parts.netloc and not steps & {".", ".."}
 
 
 def public_keys(jwks: Mapping[str, Any]) -> dict[str, Any]:
@@ -171,20 +212,30 @@ def public_keys(jwks: Mapping[str, Any]) -> dict[str, Any]:
             )
         if isinstance(key, RSAKey) and key.public_key.key_size < SHORTEST_RSA:
             raise BadApplication(f"RSA keys have at least {SHORTEST_RSA} bits.")
-    return {"keys": [key.as_dict(private=False) for key in found.keys]}
+    return {"keys": [_plain_key(key.as_dict(private=False)) for key in found.keys]}
+
+
+def _plain_key(key: Mapping[str, Any]) -> dict[str, Any]:
+    """What makes the key, and what it is called and for; what else stood beside it is not ours to keep."""
+    found = {name: str(key[name]) for name in _KEY if name in key}
+    if any(len(value) > _LONGEST_PART or not value.isprintable() for value in found.values()):
+        raise BadApplication(f"The parts of a key are printable texts of up to {_LONGEST_PART} characters.")
+    return found
 
 
 def _company(session: Session, stated: Registration) -> Asp:
     """The company of this name, the same at every utility."""
-    found = session.scalar(select(Asp).where(Asp.name == stated.name))
+    name = stated.company or stated.name
+    found = session.scalar(select(Asp).where(Asp.name == name))
     if found is None:
-        found = Asp(id=uuid.uuid4(), name=stated.name, kind=stated.kind, created_at=clock.seconds())
+        found = Asp(id=uuid.uuid4(), name=name, kind=stated.kind, created_at=clock.seconds())
         session.add(found)
         session.flush()
     return found
 
 
-def _checked(name: str) -> str:
+def checked(name: str) -> str:
+    """The name, or `BadName`."""
     # It is the client_name of ApplicationInformation, a String256 that must be able to stand in XML.
     if not name.strip() or len(name) > LONGEST or not name.isprintable():
         raise BadName()

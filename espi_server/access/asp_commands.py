@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from espi_server.access import applications, grants, keys, reencrypting
+from espi_server.access import admission, applications, grants, keys, reencrypting
 from espi_server.access.applications import Registration
 from espi_server.access.models import Application
 from espi_server.access.notify_commands import notify
@@ -20,6 +20,7 @@ from espi_server.access.resources import authorizations
 from espi_server.accounts import utilities
 from espi_server.errors import Unreadable
 from espi_server.espi.scope import Scope, ScopeError
+from espi_server.notify.webhooks import reach
 from espi_server.settings import Settings
 from espi_server.shell import opened, tell
 
@@ -83,9 +84,12 @@ def add(
         retry_window=retry_window,
         kind=kind,
     )
-    with opened() as database, database.writing() as session:
+    settings = Settings.load()
+    with opened(settings) as database, database.writing() as session:
         utility = utilities.find(session, code)
-        added = applications.register(session, utility, stated, by=f"operator:{getpass.getuser()}")
+        added = applications.register(
+            session, utility, stated, by=f"operator:{getpass.getuser()}", reachable=reach(settings).check
+        )
         has_secret = not (stated.jwks or stated.certificates)
         secret = applications.new_secret(session, added) if has_secret else None
         said = _described(added) | ({"client_secret": secret} if secret else {})
@@ -157,6 +161,35 @@ def secret(name: str, code: str, overlap: int) -> None:
     with opened() as database, database.writing() as session:
         found = applications.find(session, utilities.find(session, code), name)
         made = applications.new_secret(session, found, overlap=overlap * HOUR)
+    click.echo(made)
+
+
+@asp.command()
+@click.argument("name")
+@click.option("--utility", "code", required=True, help="At which utility.")
+@click.option(
+    "--uses", default=1, show_default=True, type=click.IntRange(1, 1000), help="How many applications."
+)
+@click.option("--days", default=14, show_default=True, type=click.IntRange(1, 365), help="How long it works.")
+@click.option("--policy", default="standard", show_default=True, type=click.Choice([*POLICIES]))
+@click.option("--scope", default="", help="The most they may ask for; everything if not given.")
+@click.option("--withdraw", is_flag=True, help="Instead: no invitation of this company works any more.")
+def invite(name: str, code: str, uses: int, days: int, policy: str, scope: str, withdraw: bool) -> None:
+    """Let the company NAME register its applications itself, at /oauth/register. The token is shown once.
+
+    \b
+    Example:  espi-server asp invite "SunWise Home" --utility north
+    """
+    with opened() as database, database.writing() as session:
+        utility = utilities.find(session, code)
+        if withdraw:
+            gone = admission.withdraw(session, utility, name)
+            click.echo(f"{gone} invitation{'' if gone == 1 else 's'} of {name} withdrawn.")
+            return
+        made = admission.invite(
+            session, utility, name, policy=policy, scope=_scope(scope), uses=uses, lifetime=days * 24 * HOUR,
+            by=f"operator:{getpass.getuser()}",
+        )  # fmt: skip
     click.echo(made)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import bindparam, select
 
 from espi_server import clock
+from espi_server.access.applications import REVIEW
 from espi_server.access.models import Application, Authorization, Token, TokenFamily
 from espi_server.access.opening import PRODUCTION
 from espi_server.access.tokens import LETTERS, digest
@@ -120,8 +121,8 @@ def _is_live(row: tuple[Any, ...], now: int) -> bool:
     expires_at, revoked_at, family_revoked_at, status, starts_at, ends_at, ended_at = row[10:17]
     if row[0] == "refresh" or expires_at <= now or revoked_at is not None or family_revoked_at is not None:
         return False
-    if status is not None and status != PRODUCTION:
-        return False
+    if status is not None and status != PRODUCTION and not (row[0] == "registration" and status == REVIEW):
+        return False  # in review a company still sees, and corrects, what it has registered
     return row[8] is None or (ended_at is None and starts_at <= now < ends_at)
 
 

@@ -6,7 +6,7 @@ states about itself; a new address of its own is looked at before it is used.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from lxml import etree
@@ -102,7 +102,7 @@ def _end_sooner(session: Session, authorization: Authorization, ends: int | None
 # --- a registration (FB_41) -----------------------------------------------------------------------------
 
 
-def withdraw(session: Session, application: Application) -> None:
+def withdraw(session: Session, application: Application, *, by: str) -> None:
     """The application is gone for good, and with it what customers gave it; its row stays for the record."""
     if application.status == applications.REVOKED:
         return
@@ -112,18 +112,27 @@ def withdraw(session: Session, application: Application) -> None:
 
 
 def register_anew(
-    session: Session, application: Application, stated: espi.ApplicationInformation, *, by: str
+    session: Session,
+    application: Application,
+    stated: espi.ApplicationInformation,
+    *,
+    by: str,
+    reachable: Callable[[str], object],
 ) -> None:
     """What a PUT says of the company's own fields; the utility's are the utility's.
 
-    Where answers or notifications go to a new address, the application goes back into review.
+    Where answers or notifications go to a new address, the application goes back into review. `reachable` raises for
+    an address that may not be spoken to in this installation.
     """
     if getattr(stated, "client_id", None) not in (None, application.client_id):
         raise Conflict("The client_id is given once and stays.")
     addresses = [str(each) for each in getattr(stated, "redirect_uri", None) or [] if each]
     notify = str(getattr(stated, "third_party_notify_uri", None) or "") or None
-    for each in [*addresses, *([notify] if notify else [])]:
-        applications.check_address(each)
+    for each in addresses:
+        applications.check_redirect(each)
+    if notify and notify != application.notify_uri:
+        applications.check_address(notify)
+        reachable(notify)
     is_moved = (addresses or application.redirect_uris, notify) != (
         application.redirect_uris, application.notify_uri,
     )  # fmt: skip
@@ -148,5 +157,9 @@ def _spoken(stated: espi.ApplicationInformation) -> Iterator[tuple[str, Any]]:
         "software_id": getattr(stated, "software_id", None),
         "software_version": getattr(stated, "software_version", None),
         "contacts": contacts,
+        **{name: str(getattr(stated, name, None) or "") for name in applications.PAGES},
     }
+    for name in applications.PAGES:
+        if found[name]:
+            applications.check_address(str(found[name]))
     return ((name, value) for name, value in found.items() if value)

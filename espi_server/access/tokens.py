@@ -29,6 +29,7 @@ PREFIXES: Final = {
     "pushed": "gbp_",
     "message": "gbm_",
     "secret": "gbs_",
+    "invitation": "gbi_",
 }
 LETTERS: Final = {
     "access": "A",

@@ -10,6 +10,8 @@ from espi_server.access.consent import Consent
 from espi_server.access.disclosures import Disclosures
 from espi_server.access.guard import Guard
 from espi_server.access.identification import Identification
+from espi_server.access.oauth.statements import Authority
+from espi_server.access.throttle import Throttle
 from espi_server.db import Database
 from espi_server.settings import Settings
 from espi_server.web.limits import Allowance, Turnstile
@@ -24,6 +26,7 @@ class House:
     settings: Settings
     database: Database
     guard: Guard
+    throttle: Throttle
     disclosures: Disclosures
     turnstile: Turnstile
     deliveries: Turnstile
@@ -31,6 +34,7 @@ class House:
     checkers: Allowance
     consent: Consent
     identification: Identification
+    authority: Authority | None
 
 
 def house() -> House:

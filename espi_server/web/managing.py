@@ -16,6 +16,7 @@ from espi_server.energy.single import Found
 from espi_server.errors import UnsupportedMediaType
 from espi_server.espi import authorization as espi
 from espi_server.espi.paths import BY_NAME, Pattern
+from espi_server.notify.webhooks import reach
 from espi_server.web import sending
 from espi_server.web.asked import Asked
 from espi_server.web.described import TEXT, Answer, Schema, describes
@@ -79,7 +80,7 @@ def _delete(pattern: Pattern) -> Callable[..., Response]:
             if asked.pattern.kind == "Authorization":
                 managing.give_back(session, _consent(session, asked), by=asked.grant.kind)
             else:
-                managing.withdraw(session, _application(session, asked))
+                managing.withdraw(session, _application(session, asked), by=asked.grant.kind)
         return Response(status=204, headers={"Cache-Control": "no-store"})
 
     return view
@@ -99,7 +100,9 @@ def _restated(session: Session, asked: Asked, body: bytes) -> Found:
         return authorization_entry(consent, asked.addresses, alone=True)
     application = _application(session, asked)
     stated = managing.read(body, espi.ApplicationInformation)
-    managing.register_anew(session, application, stated, by=asked.grant.kind)
+    managing.register_anew(
+        session, application, stated, by=asked.grant.kind, reachable=reach(house().settings).check
+    )
     utility = session.get_one(Utility, asked.grant.utility_id)
     return application_entry(application, utility, asked.addresses, alone=True)
 

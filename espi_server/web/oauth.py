@@ -10,19 +10,21 @@ from flask import Blueprint, Response, json, request
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import HTTPException
 
-from espi_server.access import keys
+from espi_server.access import keys, throttle
 from espi_server.access.identification import NobodyIsFound
 from espi_server.access.models import Token, TokenFamily
-from espi_server.access.oauth import metadata
+from espi_server.access.oauth import authentication, metadata
 from espi_server.access.oauth.openid import subject
 from espi_server.access.oauth.request import Sent
 from espi_server.access.oauth.server import Answer as Answered
 from espi_server.access.oauth.server import Place, Server
+from espi_server.access.throttle import Tried
 from espi_server.accounts import utilities
 from espi_server.errors import BadRequest, Forbidden, Problem, Unavailable
 from espi_server.web import answers, certificates, oauth_pages
 from espi_server.web.described import OBJECT, TEXT, Answer, Parameter, Schema, describes
 from espi_server.web.house import house
+from espi_server.web.limits import neighbourhood
 from espi_server.web.requests import request_id
 from espi_server.web.resources import admitted
 
@@ -31,6 +33,12 @@ blueprint = Blueprint("oauth", __name__)
 _JSON = "application/json"
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 _FORM: Mapping[str, Schema] = dict.fromkeys(_FORMS, OBJECT)
+_ERRORS = {
+    401: "invalid_token",
+    403: "insufficient_scope",
+    429: "temporarily_unavailable",
+    503: "temporarily_unavailable",
+}
 _log = logging.getLogger("espi_server.oauth")
 
 ERROR: Schema = {
@@ -41,7 +49,7 @@ ERROR: Schema = {
 }
 
 
-def _answers(meaning: str, schema: Schema = OBJECT, status: int = 200) -> dict[int, Answer]:
+def outcomes(meaning: str, schema: Schema = OBJECT, status: int = 200) -> dict[int, Answer]:
     """A success, and what may go wrong at an address for machines."""
     said = {_JSON: ERROR}
     return {
@@ -51,6 +59,7 @@ def _answers(meaning: str, schema: Schema = OBJECT, status: int = 200) -> dict[i
         403: Answer("This token does not open this.", said),
         404: Answer("There is no such utility.", said),
         413: Answer("The body is too large.", said),
+        429: Answer("Too many attempts failed.", said, {"Retry-After": "Seconds to wait."}),
         503: Answer("Not just now.", said, {"Retry-After": "Seconds to wait."}),
     }
 
@@ -103,7 +112,7 @@ def authorize(code: str) -> Response:
         asked = server.ask(values)
     if isinstance(asked, Answered):
         # After a POST 303, so that no browser posts the parameters on.
-        return _written(asked, 303 if request.method == "POST" else 302)
+        return written(asked, 303 if request.method == "POST" else 302)
     response = Response(status=303)
     response.headers["Location"] = server.issuer + house().consent.page(asked)
     response.headers["Cache-Control"] = "no-store"
@@ -120,7 +129,7 @@ def authorize(code: str) -> Response:
     method="POST",
     tag="authorization",
     body=_FORM,
-    answers=_answers("RFC 6749 5.1, with ESPI's addresses."),
+    answers=outcomes("RFC 6749 5.1, with ESPI's addresses."),
 )
 def token(code: str) -> Response:
     """The token endpoint."""
@@ -128,7 +137,7 @@ def token(code: str) -> Response:
 
 
 @blueprint.post("/<code>/oauth/revoke")
-@describes("Give a token back", method="POST", tag="authorization", body=_FORM, answers=_answers("RFC 7009."))
+@describes("Give a token back", method="POST", tag="authorization", body=_FORM, answers=outcomes("RFC 7009."))
 def revoke(code: str) -> Response:
     """A refresh token ends its authorization."""
     return _machine(code, Server.revoke)
@@ -136,7 +145,7 @@ def revoke(code: str) -> Response:
 
 @blueprint.post("/<code>/oauth/introspect")
 @describes(
-    "Ask about a token of one's own", method="POST", tag="authorization", body=_FORM, answers=_answers("RFC 7662.")
+    "Ask about a token of one's own", method="POST", tag="authorization", body=_FORM, answers=outcomes("RFC 7662.")
 )  # fmt: skip
 def introspect(code: str) -> Response:
     """Is it live, and for what?"""
@@ -149,7 +158,7 @@ def introspect(code: str) -> Response:
     method="POST",
     tag="authorization",
     body=_FORM,
-    answers=_answers("RFC 9126: `request_uri` is good once, for a minute.", status=201),
+    answers=outcomes("RFC 9126: `request_uri` is good once, for a minute.", status=201),
 )
 def par(code: str) -> Response:
     """Keep a request for the browser that will name it."""
@@ -162,7 +171,7 @@ def par(code: str) -> Response:
     method="POST",
     tag="authorization",
     body=_FORM,
-    answers=_answers("CIBA 7.3: `auth_req_id`, `expires_in`, `interval`."),
+    answers=outcomes("CIBA 7.3: `auth_req_id`, `expires_in`, `interval`."),
 )
 def bc_authorize(code: str) -> Response:
     """Keep a request for a customer who stays with the company."""
@@ -171,8 +180,8 @@ def bc_authorize(code: str) -> Response:
 
 
 @blueprint.route("/<code>/oauth/userinfo", methods=["GET", "POST"])
-@describes("Who the customer is", method="POST", tag="authorization", tokens="A", answers=_answers("OpenID."))
-@describes("Who the customer is", tag="authorization", tokens="A", answers=_answers("OpenID."))
+@describes("Who the customer is", method="POST", tag="authorization", tokens="A", answers=outcomes("OpenID."))
+@describes("Who the customer is", tag="authorization", tokens="A", answers=outcomes("OpenID."))
 def userinfo(code: str) -> Response:
     """An opaque name, the same as in the id_token."""
     grant = admitted(code)
@@ -185,14 +194,14 @@ def userinfo(code: str) -> Response:
                 headers={"WWW-Authenticate": 'Bearer error="insufficient_scope", scope="openid"'},
             )
     sub = subject(grant.namespace, grant.application_id, grant.customer_id)
-    return _written(Answered(200, {"sub": sub}, (("Cache-Control", "no-store"),)))
+    return written(Answered(200, {"sub": sub}, (("Cache-Control", "no-store"),)))
 
 
 # --- what everybody may know --------------------------------------------------------------------------
 
 
 @blueprint.get("/<code>/oauth/jwks")
-@describes("The keys we sign with", tag="authorization", answers=_answers("RFC 7517."))
+@describes("The keys we sign with", tag="authorization", answers=outcomes("RFC 7517."))
 def jwks(code: str) -> Response:
     """Those that sign, will sign, or signed lately."""
     with house().database.reading() as session:
@@ -206,7 +215,7 @@ def jwks(code: str) -> Response:
 
 
 @blueprint.get("/.well-known/oauth-authorization-server/<code>")
-@describes("What this authorization server can do", tag="authorization", answers=_answers("RFC 8414."))
+@describes("What this authorization server can do", tag="authorization", answers=outcomes("RFC 8414."))
 def oauth_metadata(code: str) -> Response:
     """RFC 8414 3: the issuer's path stands behind the well-known word."""
     return _metadata(code)
@@ -214,7 +223,7 @@ def oauth_metadata(code: str) -> Response:
 
 @blueprint.get("/<code>/.well-known/oauth-authorization-server")
 @describes(
-    "The same, below a utility's own address", tag="authorization", answers=_answers("RFC 8414.")
+    "The same, below a utility's own address", tag="authorization", answers=outcomes("RFC 8414.")
 )  # fmt: skip
 def own_oauth_metadata(code: str) -> Response:
     """Where a utility has a host of its own, its issuer has no path."""
@@ -222,7 +231,7 @@ def own_oauth_metadata(code: str) -> Response:
 
 
 @blueprint.get("/<code>/.well-known/openid-configuration")
-@describes("What this OpenID provider can do", tag="authorization", answers=_answers("OpenID Discovery."))
+@describes("What this OpenID provider can do", tag="authorization", answers=outcomes("OpenID Discovery."))
 def openid_metadata(code: str) -> Response:
     """OpenID Discovery 4: the well-known word stands behind the issuer's path."""
     return _metadata(code)
@@ -254,10 +263,17 @@ def server_at(session: Session, code: str) -> Server:
 
 def _machine(code: str, act: Callable[[Server, Sent], Answered]) -> Response:
     sent = _sent()
+    tried = Tried("client", f"{code} {authentication.claimed(sent)}", sent.place)
+    standing = house().throttle.check(tried)
     with house().database.writing() as session:
+        server = server_at(session, code)
         # What is refused may have consequences, too (a replay ends a grant), so it is committed as an answer.
-        answer = act(server_at(session, code), sent)
-    return _written(answer)
+        answer = act(server, sent)
+        if answer.status == 401:
+            throttle.failed(session, tried)
+        elif server.client is not None:
+            throttle.succeeded(session, tried, standing)
+    return written(answer)
 
 
 def _sent() -> Sent:
@@ -269,10 +285,12 @@ def _sent() -> Sent:
         form={name: given for name, given in request.form.to_dict(flat=False).items() if name},
         authorization=request.headers.get("Authorization"),
         certificate=certificates.presented(),
+        place=neighbourhood(request.remote_addr or ""),
     )
 
 
-def _written(answer: Answered, status: int | None = None) -> Response:
+def written(answer: Answered, status: int | None = None) -> Response:
+    """An answer as it goes over the wire."""
     body = "" if answer.body == "" else json.dumps(answer.body)
     response = Response(body, status=status or answer.status)
     if body:
@@ -289,25 +307,22 @@ def _public(document: Any) -> Response:
     return Response(json.dumps(document), content_type=_JSON, headers=headers)
 
 
-@blueprint.errorhandler(Problem)
 def _problem(problem: Problem) -> Response:
     if request.endpoint == "oauth.authorize":  # a person looks at this one
         return oauth_pages.refused(problem)
-    error = {401: "invalid_token", 403: "insufficient_scope", 503: "temporarily_unavailable"}
-    said = {"error": error.get(problem.status, "invalid_request"), "error_description": problem.detail}
+    said = {"error": _ERRORS.get(problem.status, "invalid_request"), "error_description": problem.detail}
     headers = {"Cache-Control": "no-store", **problem.headers}
     if problem.status == 401:
         headers.setdefault("WWW-Authenticate", 'Bearer realm="espi"')
-    return _written(Answered(problem.status, said, tuple(headers.items())))
+    return written(Answered(problem.status, said, tuple(headers.items())))
 
 
-@blueprint.errorhandler(HTTPException)
 def _http(error: HTTPException) -> Response:
     status = error.code or 500
     if status >= 500:
         original = getattr(error, "original_exception", None)
         _log.error("request %s failed", request_id(), exc_info=original or error)
-        return _written(Answered(500, {"error": "server_error"}))
+        return written(Answered(500, {"error": "server_error"}))
     return _problem(BadRequest(error.description) if status == 400 else _of_status(error, status))
 
 
@@ -322,5 +337,12 @@ def _away(error: Exception) -> Response:
     return _problem(Unavailable(headers={"Retry-After": str(answers.PAUSE)}))
 
 
-for _each in answers.AWAY:
-    blueprint.register_error_handler(_each, _away)
+def answers_errors(blueprint: Blueprint) -> None:
+    """Let all that goes wrong at these addresses be said in the form of RFC 6749 5.2."""
+    blueprint.register_error_handler(Problem, _problem)
+    blueprint.register_error_handler(HTTPException, _http)
+    for each in answers.AWAY:
+        blueprint.register_error_handler(each, _away)
+
+
+answers_errors(blueprint)

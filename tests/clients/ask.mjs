@@ -1,6 +1,7 @@
 // Asks a customer for data with a published client, unmodified: prints where the browser has to go, reads where it
 // came back to, and prints what the client got. `node ask.mjs CLIENT SETTINGS`, SETTINGS being JSON with issuer,
-// client_id, client_secret or key (a private JWK), redirect_uri and scope.
+// client_id, client_secret or key (a private JWK), redirect_uri and scope; to register, issuer, redirect_uri and
+// invitation.
 import { createInterface } from 'node:readline'
 import * as oauth from 'oauth4webapi'
 import * as openid from 'openid-client'
@@ -87,6 +88,14 @@ const clients = {
     const second = await first.refresh()
     const own = await new simple.ClientCredentials(machine).getToken({})
     return { first: first.token, second: second.token, own: own.token, same: true, active: true }
+  },
+
+  async 'openid-client registers' ({ issuer, redirect_uri, invitation }) {
+    const stated = { client_name: 'By itself', redirect_uris: [redirect_uri] }
+    const config = await openid.dynamicClientRegistration(new URL(issuer), stated, undefined, {
+      execute: [openid.allowInsecureRequests], initialAccessToken: invitation
+    })
+    return config.clientMetadata()
   }
 }
 

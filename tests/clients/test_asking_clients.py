@@ -13,6 +13,9 @@ import pytest
 import requests
 from joserfc.jwk import ECKey
 
+from espi_server.access import admission
+from espi_server.access.models import Application
+from espi_server.accounts import utilities
 from espi_server.db import Database
 from tests import oauth
 from tests.clients import install
@@ -57,6 +60,20 @@ def by_node(name: str, company: Company, url: str, **more: Any) -> dict[str, Any
     return found
 
 
+def told_by_node(name: str, **settings: str) -> dict[str, Any]:
+    """What a client of npm was told, where no browser goes anywhere."""
+    if not install.is_installed() and (problem := install.install()):
+        pytest.skip(f"The npm clients are not here ({problem}); {install.ADVICE}")
+    program, _ = install.node()
+    done = subprocess.run(
+        [program, install.HERE / "ask.mjs", name, json.dumps(settings)],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
 def check(found: dict[str, Any], company: Company) -> None:
     """Tokens that read the customer's data, and the application's own that reads its authorizations."""
     first, second, own = found["first"], found["second"], found["own"]
@@ -94,6 +111,24 @@ def test_openid_client_discovers_us_and_checks_our_signature(towns: Database, se
     company = oauth.company(towns)
 
     check(by_node("openid-client", company, served), company)
+
+
+@pytest.mark.requirement("FB_36")
+def test_openid_client_registers_its_application_itself(towns: Database, served: str) -> None:
+    with towns.writing() as session:
+        invitation = admission.invite(session, utilities.find(session, "north"), "Diary", by="a test")
+
+    said = told_by_node(
+        "openid-client registers", issuer=f"{served}/north", redirect_uri=BACK, invitation=invitation
+    )
+
+    oauth.make.change(towns, Application, Application.client_id == said["client_id"], status=2)
+    answer = httpx.post(
+        f"{served}/north/oauth/token", data={"grant_type": "client_credentials"},
+        auth=(said["client_id"], said["client_secret"]),
+    )  # fmt: skip
+    assert answer.status_code == 200
+    assert said["redirect_uris"] == [BACK]
 
 
 @pytest.mark.requirement("FB_14", "FB_31")

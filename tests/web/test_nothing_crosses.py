@@ -86,7 +86,7 @@ GUARDED = {
     "/<code>/deliveries/<uuid:job>", "/.well-known/oauth-authorization-server/<code>",
     "/<code>/.well-known/oauth-authorization-server", "/<code>/.well-known/openid-configuration",
     *(f"/<code>/oauth/{name}" for name in ("authorize", "bc-authorize", "introspect", "jwks", "not-yet", "par",
-                                           "revoke", "token", "userinfo")),
+                                           "revoke", "token", "userinfo", "register", "register/<client_id>")),
 }  # fmt: skip
 _DATA = re.compile("/<code>/espi/1_1/(resource|Resource)/(.*)")
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")

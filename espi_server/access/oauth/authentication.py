@@ -18,7 +18,7 @@ from espi_server.access.oauth import assertions
 from espi_server.access.oauth.clients import Client
 from espi_server.access.oauth.errors import Refused, Wrong
 from espi_server.access.oauth.policies import BASIC, CERTIFICATE, POST, SIGNED
-from espi_server.access.oauth.request import Request, is_plain
+from espi_server.access.oauth.request import Request, Sent, is_plain
 from espi_server.access.opening import PRODUCTION
 from espi_server.access.tokens import digest
 from espi_server.db import NIL
@@ -44,6 +44,18 @@ def authenticate(
     if request.form.get("client_id", known.client_id) != known.client_id:
         raise Refused()
     return client
+
+
+def claimed(sent: Sent) -> str:
+    """The client_id a request names in whichever way, before anything is believed; empty where it names none."""
+    try:
+        if sent.authorization is not None:
+            return unquote_plus(basic(sent.authorization)[0])
+        if "client_assertion" in sent.form:
+            return assertions.issuer_of(sent.form["client_assertion"][0])
+    except Refused:
+        return ""
+    return sent.form.get("client_id", ("",))[0]
 
 
 def application(session: Session, utility_id: uuid.UUID, client_id: str) -> Application | None:

@@ -6,6 +6,12 @@ from typing import Any
 
 from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749.errors import InvalidClientError, InvalidRequestError
+from authlib.oauth2.rfc7591.errors import (
+    InvalidClientMetadataError,
+    InvalidRedirectURIError,
+    InvalidSoftwareStatementError,
+    UnapprovedSoftwareStatementError,
+)
 
 UNKNOWN = "This client is not known here, or did not show who it is in a way its registration allows."
 
@@ -39,3 +45,31 @@ class Denied(OAuth2Error):
 def sayable(words: str) -> str:
     """The words in the characters an error_description may have (RFC 6749 5.2)."""
     return "".join(each if " " <= each <= "~" and each not in '"\\' else "?" for each in words)
+
+
+class BadRedirect(InvalidRedirectURIError):
+    """An address for answers that cannot be registered (RFC 7591 3.2.2, like the next three)."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__(sayable(words))
+
+
+class BadMetadata(InvalidClientMetadataError):
+    """Something a company says of its application that cannot be registered."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__(sayable(words))
+
+
+class BadStatement(InvalidSoftwareStatementError):
+    """A software statement that cannot be believed."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__(sayable(words))
+
+
+class NobodysStatement(UnapprovedSoftwareStatementError):
+    """A software statement nobody here vouches for."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__(sayable(words))

@@ -21,6 +21,7 @@ def document(
     found: dict[str, Any] = {
         "issuer": issuer,
         "authorization_endpoint": f"{issuer}/oauth/authorize",
+        "registration_endpoint": f"{issuer}/oauth/register",
         "jwks_uri": f"{issuer}/oauth/jwks",
         "userinfo_endpoint": f"{issuer}/oauth/userinfo",
         "pushed_authorization_request_endpoint": f"{issuer}/oauth/par",

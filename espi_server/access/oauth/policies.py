@@ -17,6 +17,7 @@ POST: Final = "client_secret_post"
 SIGNED: Final = "private_key_jwt"
 CERTIFICATE: Final = "self_signed_tls_client_auth"  # RFC 8705 2.2: the certificates themselves are registered
 WAYS: Final = (BASIC, POST, SIGNED, CERTIFICATE)
+SECRETS: Final = (BASIC, POST)
 
 LONGEST_WINDOW: Final = 60  # seconds a legacy client may repeat a refresh whose answer it lost
 

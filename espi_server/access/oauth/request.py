@@ -19,13 +19,14 @@ LONGEST = 8192  # characters of one parameter
 class Sent:
     """What came over the wire: the query and the form, each name with all its values.
 
-    `certificate` is the SHA-256 of the TLS certificate that the proxy verified, if it did.
+    `certificate` is the SHA-256 of the TLS certificate that the proxy verified, if it did; `place` where it came from.
     """
 
     query: Values = field(default_factory=dict)
     form: Values = field(default_factory=dict)
     authorization: str | None = None
     certificate: bytes | None = None
+    place: str = ""
 
     def check_machine(self) -> None:
         """A machine's request has no query and says nothing twice (RFC 6749 3.2)."""
