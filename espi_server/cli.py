@@ -22,6 +22,7 @@ INTERRUPTED = 130
 # load what a database needs.
 COMMANDS = {
     "asp": "espi_server.access.asp_commands:asp",
+    "audit": "espi_server.access.audit_commands:audit_command",
     "authorize": "espi_server.access.commands:authorize",
     "demo": "espi_server.demo.command:demo",
     "export": "espi_server.access.commands:export",

@@ -114,9 +114,14 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Session]:
         """One unit of work: committed when the block ends well, undone when it raises."""
-        with Session(self._write, expire_on_commit=False) as session, session.begin():
+        last: list[Callable[[Session], None]] = []
+        info = {_LAST: last, _SECRET: self._secret}
+        with Session(self._write, expire_on_commit=False, info=info) as session, session.begin():
             session.connection()
             yield session
+            for act in last:
+                session.flush()
+                act(session)
 
     def driver(self) -> AbstractContextManager[Any]:
         """The driver's own connection, for the hot path; each statement on it is a transaction by itself."""
@@ -126,6 +131,19 @@ class Database:
         """Give back every connection."""
         self._drivers.close()
         self.engine.dispose()
+
+
+_LAST, _SECRET = "espi_last", "espi_secret"
+
+
+def at_last(session: Session, act: Callable[[Session], None]) -> None:
+    """Have `act` done as the last thing before the commit: what it locks is held for a moment only."""
+    session.info[_LAST].append(act)
+
+
+def secret_of(session: Session) -> str:
+    """The installation's secret, in a unit of work that writes."""
+    return str(session.info[_SECRET])
 
 
 def create_engine(url: str, *, pool_size: int = 40) -> Engine:
@@ -277,6 +295,11 @@ def ordered_id() -> uuid.UUID:
     """
     value = time.time_ns() // 1_000_000 << 80 | secrets.randbits(80)
     return uuid.UUID(int=value & ~(0xF << 76 | 0x3 << 62) | 0x7 << 76 | 0x2 << 62)
+
+
+def id_before(id: uuid.UUID, seconds: int) -> uuid.UUID:
+    """Not larger than any ordered id made in the `seconds` before this one, larger than those before them."""
+    return uuid.UUID(int=max(0, (id.int >> 80) - seconds * 1000) << 80)
 
 
 def text_id(value: Any) -> str:

@@ -61,6 +61,13 @@ def _mail(value: Any) -> str:
     return _one_of_schemes(value, ("smtp", "smtps"), "smtp://user:password@host:587 or smtps://…:465")
 
 
+def _mailbox(value: Any) -> str:
+    address = _text(value)
+    if address and "@" not in address[1:-1]:
+        raise ValueError("a mail address such as alarm@utility.example")
+    return address
+
+
 def _text_gateway(value: Any) -> str:
     return _one_of_schemes(
         value, ("https", "http"), "a web address such as https://gateway.example.org/messages"
@@ -185,6 +192,14 @@ class Settings:
         172_800,
         _number,
         "seconds an address or a number must have stood in a customer's records before codes and links go there",
+    )
+    alarm_mail: str = setting(
+        "",
+        _mailbox,
+        "where the installation's people are written to, when a token was used twice for example",
+    )
+    audit_checkpoints: str = setting(
+        "", _text, "a folder outside the database for hourly signed checkpoints of the audit"
     )
     log_level: str = setting("INFO", _text, "`DEBUG`, `INFO`, `WARNING` or `ERROR`")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,11 @@ from espi_server.settings import Settings
 from espi_server.terminal import tell
 
 __all__ = ["environment", "opened", "options", "tell"]
+
+
+def operator() -> str:
+    """Who is at the terminal, as the records name them."""
+    return f"operator:{getpass.getuser()}"
 
 
 @contextmanager

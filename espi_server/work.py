@@ -5,8 +5,19 @@ from __future__ import annotations
 import sys
 from functools import partial
 
-from espi_server.access import announcing, asking, challenge, letters, sealed_letters, throttle
+from espi_server.access import (
+    alarms,
+    announcing,
+    asking,
+    challenge,
+    checkpoints,
+    disclosure_seals,
+    letters,
+    sealed_letters,
+    throttle,
+)
 from espi_server.access.identification import Identification, NobodyIsFound
+from espi_server.access.oauth import refusals
 from espi_server.adapters.gateway import Gateway
 from espi_server.adapters.http import Client, Reach
 from espi_server.adapters.post import Console, Mail, Text
@@ -42,6 +53,9 @@ def duties(settings: Settings) -> list[Duty]:
         Duty("announce changes", 5, announce),
         Duty("forget old jobs", 3600, later.forget_old),
         Duty("forget old messages", 3600, outbox.forget_old),
+        Duty("write down refused clients", 3600, refusals.write_down),
+        *disclosure_seals.duties(),
+        *checkpoints.duties(settings.audit_checkpoints, settings.secret_key),
         Duty("forget old codes", 60, challenge.forget_old),
         Duty("forget old questions", 60, asking.forget_old),
         Duty("forget old attempts", 3600, throttle.forget_old),
@@ -61,7 +75,12 @@ def sender(database: Database, settings: Settings) -> Sender:
     """Everything that leaves, by the doors that are set up."""
     client = Client(reach(settings), proxy=settings.egress_proxy)
     webhooks = Webhooks(database, client, announcing.destination, settings.secret_key)
-    said = {**letters.composers(), **sealed_letters.composers(), **asking.composers(settings)}
+    said = {
+        **letters.composers(),
+        **alarms.composers(settings.alarm_mail),
+        **sealed_letters.composers(),
+        **asking.composers(settings),
+    }
     people = People(database, said, mail(database, settings), text(database, settings))
     machines: dict[str, Channel] = {outbox.APPLICATION: webhooks, outbox.EVENTS: webhooks}
     return Sender(database, {**machines, outbox.PEOPLE: people, outbox.URGENT: people})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -63,7 +64,7 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
-    database = Database(database_url)
+    database = Database(database_url, secret=DEVELOPMENT_SECRET)
     yield database
     database.close()
 
@@ -107,6 +108,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
+    # What is loaded by now stays: looking through it again and again took a second each time.
+    gc.collect()
+    gc.freeze()
     target = session.config.getoption("--coverage-table")
     if target:
         Path(target).write_text(coverage.table(session.items), "utf-8")

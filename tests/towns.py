@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from espi_server.db import Database
+from espi_server.settings import DEVELOPMENT_SECRET
 from tests import make
 from tests.copies import KINDS, Copies
 from tests.make import Client
@@ -22,7 +23,7 @@ __all__ = ["UTILITIES", "client", "towns", "towns_url"]
 
 def build(url: str, folder: Path) -> None:
     """Two utilities with the same customers, addresses and source ids in the migrated database at `url`."""
-    database = Database(url)
+    database = Database(url, secret=DEVELOPMENT_SECRET)
     for code in UTILITIES:
         make.utility(database, code)
         make.town(database, folder, code)
@@ -39,7 +40,7 @@ def towns_url(request: pytest.FixtureRequest, copies: Copies, tmp_path: Path) ->
 @pytest.fixture
 def towns(towns_url: str) -> Iterator[Database]:
     """A fresh copy of both towns, for tests that change something."""
-    database = Database(towns_url)
+    database = Database(towns_url, secret=DEVELOPMENT_SECRET)
     yield database
     database.close()
 

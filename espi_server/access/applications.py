@@ -16,7 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from espi_server import clock
-from espi_server.access import tokens
+from espi_server.access import audit, tokens
 from espi_server.access.models import Application, ApplicationSecret, Asp
 from espi_server.access.oauth import policies
 from espi_server.access.oauth.policies import LONGEST_WINDOW
@@ -63,7 +63,11 @@ def find(session: Session, utility: Utility, name: str) -> Application:
 
 def find_or_create(session: Session, utility: Utility, name: str, *, by: str) -> Application:
     """The application of this name; a new one, in production, is recorded as created by `by`."""
-    return _named(session, utility, checked(name)) or _create(session, utility, name, by)
+    found = _named(session, utility, checked(name))
+    if found is None:
+        found = _create(session, utility, name, by)
+        _record_new(session, found, by)
+    return found
 
 
 @dataclass(frozen=True)
@@ -112,10 +116,13 @@ def register(
     application.certificates, application.retry_window = list(stated.certificates), stated.retry_window
     application.information = dict(stated.information)
     session.flush()
+    _record_new(session, application, by)
     return application
 
 
-def new_secret(session: Session, application: Application, *, overlap: int = 0) -> str:
+def new_secret(
+    session: Session, application: Application, *, overlap: int = 0, by: str = audit.SERVER
+) -> str:
     """A new client secret, in clear and once; older ones work for `overlap` seconds more, the newest of them only."""
     if policies.BASIC not in policies.named(application.policy).ways:
         raise BadApplication(f"An application of the {application.policy} policy has keys, no secret.")
@@ -134,11 +141,13 @@ def new_secret(session: Session, application: Application, *, overlap: int = 0) 
     session.add(
         ApplicationSecret(digest=tokens.digest(secret), application_id=application.id, created_at=now)
     )
+    record(session, application, "application.secret", by, purpose="client", overlap=overlap)
     return secret
 
 
-def set_status(session: Session, application: Application, status: int) -> None:
+def set_status(session: Session, application: Application, status: int, *, by: str = audit.SERVER) -> None:
     """Put an application into production (2), on hold (3) or back into review (1); its tokens follow at once."""
+    record(session, application, "application.status", by, before=application.status, after=status)
     application.status, application.updated_at = status, clock.seconds()
     company = session.get(Asp, application.asp_id) if application.asp_id else None
     if company is not None and status == PRODUCTION:
@@ -149,6 +158,17 @@ def set_status(session: Session, application: Application, status: int) -> None:
 def note_change(session: Session, application: Application) -> None:
     """Write down that the company has to be told of a change of its registration."""
     changes.note(session, application.utility_id, "ApplicationInformation", application.id, "changed")
+
+
+def record(session: Session, application: Application, act: str, by: str, **detail: Any) -> None:
+    """Write down in the audit what was done to an application, and by whom."""
+    subject = f"application:{application.id}"
+    audit.record(session, application.utility_id, act, actor=by, subject=subject, **detail)
+
+
+def _record_new(session: Session, application: Application, by: str) -> None:
+    given = {name: getattr(application, name) for name in ("client_id", "policy", "status")}
+    record(session, application, "application.added", by, **given)
 
 
 def every(session: Session, utility: Utility) -> list[Application]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from espi_server.errors import Unreadable
 from espi_server.espi.scope import Scope, ScopeError
 from espi_server.notify.webhooks import reach
 from espi_server.settings import Settings
-from espi_server.shell import opened, tell
+from espi_server.shell import opened, operator, tell
 
 STATES = {1: "review", 2: "production", 3: "on hold", 4: "revoked"}
 HOUR = 3600
@@ -88,10 +87,10 @@ def add(
     with opened(settings) as database, database.writing() as session:
         utility = utilities.find(session, code)
         added = applications.register(
-            session, utility, stated, by=f"operator:{getpass.getuser()}", reachable=reach(settings).check
+            session, utility, stated, by=operator(), reachable=reach(settings).check
         )
         has_secret = not (stated.jwks or stated.certificates)
-        secret = applications.new_secret(session, added) if has_secret else None
+        secret = applications.new_secret(session, added, by=operator()) if has_secret else None
         said = _described(added) | ({"client_secret": secret} if secret else {})
     _print(said, as_json)
     if secret:
@@ -122,7 +121,7 @@ def qualify(name: str, code: str) -> None:
     """
     with opened() as database, database.writing() as session:
         found = applications.find(session, utilities.find(session, code), name)
-        applications.set_status(session, found, PRODUCTION)
+        applications.set_status(session, found, PRODUCTION, by=operator())
     click.echo(f"{name} is in production.")
 
 
@@ -139,10 +138,11 @@ def block(name: str, code: str, for_good: bool) -> None:
     with opened() as database, database.writing() as session:
         utility = utilities.find(session, code)
         found = applications.find(session, utility, name)
-        applications.set_status(session, found, applications.REVOKED if for_good else applications.ON_HOLD)
+        status = applications.REVOKED if for_good else applications.ON_HOLD
+        applications.set_status(session, found, status, by=operator())
         ended = authorizations(session, utility.id, found.id) if for_good else []
         for each in ended:
-            grants.end(session, each, "offboarded")
+            grants.end(session, each, "offboarded", by=operator())
     click.echo(f"{name} is {'revoked' if for_good else 'on hold'}.")
 
 
@@ -160,7 +160,7 @@ def secret(name: str, code: str, overlap: int) -> None:
     """
     with opened() as database, database.writing() as session:
         found = applications.find(session, utilities.find(session, code), name)
-        made = applications.new_secret(session, found, overlap=overlap * HOUR)
+        made = applications.new_secret(session, found, overlap=overlap * HOUR, by=operator())
     click.echo(made)
 
 
@@ -188,7 +188,7 @@ def invite(name: str, code: str, uses: int, days: int, policy: str, scope: str, 
             return
         made = admission.invite(
             session, utility, name, policy=policy, scope=_scope(scope), uses=uses, lifetime=days * 24 * HOUR,
-            by=f"operator:{getpass.getuser()}",
+            by=operator(),
         )  # fmt: skip
     click.echo(made)
 
@@ -209,7 +209,8 @@ def list_keys(code: str) -> None:
 
 @keys_command.command()
 @click.option("--utility", "code", required=True)
-def rotate(code: str) -> None:
+@click.option("--purpose", default=keys.ID_TOKEN, show_default=True, type=click.Choice(keys.PURPOSES))
+def rotate(code: str, purpose: str) -> None:
     """Let the key that was published ahead sign from now on, and publish the next.
 
     \b
@@ -217,7 +218,8 @@ def rotate(code: str) -> None:
     """
     settings = Settings.load()
     with opened(settings) as database, database.writing() as session:
-        active = keys.rotate(session, utilities.find(session, code).id, settings.secret_key)
+        utility = utilities.find(session, code)
+        active = keys.rotate(session, utility.id, settings.secret_key, purpose, by=operator())
     click.echo(f"{active.kid} signs from now on.")
 
 

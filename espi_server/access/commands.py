@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import uuid
 from collections.abc import Iterable
@@ -24,7 +23,7 @@ from espi_server.espi import paths
 from espi_server.espi.query import Query
 from espi_server.espi.scope import Scope, ScopeError
 from espi_server.settings import Settings
-from espi_server.shell import opened, tell
+from espi_server.shell import opened, operator, tell
 
 MACHINES = ("client", "registration", "upload", "custodian")
 LATEST = date(2199, 12, 31)
@@ -77,10 +76,10 @@ def authorize(
             application=application,
             scope=scope,
             until=_end_of_day(until, utility),
-            by=_who(),
+            by=operator(),
         )
         answer = grants.token_answer(
-            session, utility, granted, installation=settings.base_url, lifetime=lifetime, by=_who()
+            session, utility, granted, installation=settings.base_url, lifetime=lifetime, by=operator()
         )
     _print(answer, as_json)
 
@@ -112,7 +111,13 @@ def add(
         utility = utilities.find(session, code)
         client = applications.find(session, utility, application) if application else None
         issued = tokens.issue(
-            session, kind, utility.id, application=client, scope=scope, lifetime=lifetime, issued_by=_who()
+            session,
+            kind,
+            utility.id,
+            application=client,
+            scope=scope,
+            lifetime=lifetime,
+            issued_by=operator(),
         )
         answer = machines.answer(
             utility, kind, issued, scope, lifetime=lifetime, installation=settings.base_url
@@ -165,6 +170,11 @@ def export(
             )
         feed = exporting.written_as(form, Feed(database, asked))
         size, parts = feed.body("gzip" if compressed else "identity")
+        with database.writing() as session:
+            exporting.record(
+                session, utilities.find(session, code), subscription, operator(),
+                query=str(query), form=form, entries=feed.entries, size=size,
+            )  # fmt: skip
         _write(Path(file), parts)
     tell(f"{file}: {feed.entries} entries, {size} bytes.")
 
@@ -201,10 +211,6 @@ def _end_of_day(until: datetime | None, utility: Utility) -> int | None:
         raise Usage(f"--until {until.date()} is too far away; give a day up to {LATEST}.")
     day = until.date() + timedelta(days=1)
     return int(datetime.combine(day, time(), ZoneInfo(utility.timezone)).timestamp())
-
-
-def _who() -> str:
-    return f"operator:{getpass.getuser()}"
 
 
 def _print(answer: dict[str, Any], as_json: bool) -> None:

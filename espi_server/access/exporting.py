@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from espi_server import clock
-from espi_server.access import opening
+from espi_server.access import audit, opening
 from espi_server.access.addresses import resource_base
 from espi_server.access.models import Authorization
 from espi_server.accounts.models import Utility
@@ -57,6 +58,12 @@ def asking(
         now=now,
         query=query,
     )
+
+
+def record(session: Session, utility: Utility, subscription: uuid.UUID, by: str, **detail: Any) -> None:
+    """Write down, before it is written, that a subscription's data leave as a file."""
+    subject = f"authorization:{subscription}"
+    audit.record(session, utility.id, "data.exported", actor=by, subject=subject, **detail)
 
 
 def written_as(form: str, feed: Feed) -> Feed | Translated:

@@ -15,7 +15,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from espi_server import clock
-from espi_server.access import tokens
+from espi_server.access import audit, tokens
 from espi_server.access.addresses import resource_base
 from espi_server.access.applications import find_or_create
 from espi_server.access.models import (
@@ -128,7 +128,7 @@ def begin(
 ) -> Authorization:
     """A new authorization over these usage points; a live one of this company for this customer is replaced."""
     granted, now = Scope.parse(scope), clock.seconds()
-    _replace_live(session, client, customer_id)
+    _replace_live(session, client, customer_id, by)
     authorization = Authorization(
         id=uuid.uuid4(),
         utility_id=client.utility_id,
@@ -148,6 +148,20 @@ def begin(
     session.add(authorization)
     session.flush()
     _open(session, authorization, usage_points)
+    audit.record(
+        session,
+        client.utility_id,
+        "authorization.granted",
+        actor=by,
+        subject=f"authorization:{authorization.id}",
+        application=client.id,
+        customer=customer_id,
+        scope=scope,
+        history_from=authorization.history_from,
+        until=until,
+        method=identified.get("method"),
+        consent=consent_record_id,
+    )
     _tell(session, authorization, "granted")
     return authorization
 
@@ -166,19 +180,32 @@ def shareable_of(
     return [each for each in chosen if each.agreement_id not in wholesale]
 
 
-def end(session: Session, authorization: Authorization, reason: str) -> None:
-    """End an authorization: its tokens are dead at once, the customer and the company are told."""
+def end(session: Session, authorization: Authorization, reason: str, *, by: str = audit.SERVER) -> bool:
+    """End an authorization: its tokens are dead at once, the customer and the company are told.
+
+    `by` is who wanted it. False where it had ended already.
+    """
     # Many may want this at once; one of them does it and tells.
     session.refresh(authorization, with_for_update={"key_share": True})
     if authorization.ended_at is not None:
-        return
+        return False
     now = clock.seconds()
     authorization.ended_at, authorization.ended_reason, authorization.updated_at = now, reason, now
     authorization.version += 1
     for row in (TokenFamily, Token):  # in the order in which a refresh holds them
         live = (row.authorization_id == authorization.id, row.revoked_at.is_(None))
         session.execute(update(row).where(*live).values(revoked_at=now, revoked_reason=reason))
+    audit.record(
+        session,
+        authorization.utility_id,
+        "authorization.ended",
+        actor=by,
+        subject=f"authorization:{authorization.id}",
+        application=authorization.application_id,
+        reason=reason,
+    )
     _tell(session, authorization, "ended")
+    return True
 
 
 def token_answer(
@@ -300,7 +327,7 @@ def _wholesale(session: Session, usage_points: Sequence[UsagePoint]) -> set[uuid
     )
 
 
-def _replace_live(session: Session, client: Application, customer_id: uuid.UUID | None) -> None:
+def _replace_live(session: Session, client: Application, customer_id: uuid.UUID | None, by: str) -> None:
     if customer_id is not None:
         # Two yeses at once wait for each other here: only one authorization may be live.
         session.execute(select(Customer.id).where(Customer.id == customer_id).with_for_update(key_share=True))
@@ -311,7 +338,7 @@ def _replace_live(session: Session, client: Application, customer_id: uuid.UUID 
         Authorization.ended_at.is_(None),
     )
     for earlier in session.scalars(live):
-        end(session, earlier, "replaced")
+        end(session, earlier, "replaced", by=by)
     session.flush()
 
 

@@ -20,11 +20,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from espi_server import at_rest, clock
+from espi_server.access import audit
 from espi_server.access.models import SigningKey
 from espi_server.accounts.models import Utility
 from espi_server.errors import Internal, Unavailable
 
 ID_TOKEN: Final = "id_token"  # noqa: S105 - the purpose of a key
+AUDIT: Final = "audit"
+PURPOSES: Final = (ID_TOKEN, AUDIT)
 ALGORITHM: Final = "ES256"
 PUBLISHED: Final = 30 * 86_400  # seconds a retired key stays in the key set
 
@@ -42,6 +45,17 @@ def active(session: Session, utility_id: uuid.UUID, secret: str, purpose: str = 
     return ECKey.import_key(_unwrapped(row, secret, *at_rest.keyring(session).secrets))
 
 
+def kept(session: Session, utility_id: uuid.UUID, kid: str, secret: str) -> ECKey | None:
+    """A utility's key of this name, whatever its state; None where there is none that this secret opens."""
+    row = session.get(SigningKey, kid)
+    if row is None or row.utility_id != utility_id:
+        return None
+    try:
+        return ECKey.import_key(_unwrapped(row, secret))
+    except Internal:
+        return None
+
+
 def published(session: Session, utility_id: uuid.UUID) -> list[dict[str, Any]]:
     """The public parts of the keys that sign, will sign, or signed lately."""
     rows = session.scalars(
@@ -53,16 +67,28 @@ def published(session: Session, utility_id: uuid.UUID) -> list[dict[str, Any]]:
     return [row.public for row in rows if row.retired_at is None or row.retired_at > oldest]
 
 
-def ensure(session: Session, utility_id: uuid.UUID, secret: str) -> None:
+def is_ready(session: Session, utility_id: uuid.UUID) -> bool:
+    """Is there a key that signs id_tokens?"""
+    return _active(session, utility_id, ID_TOKEN) is not None
+
+
+def ensure(session: Session, utility_id: uuid.UUID, secret: str, purpose: str = ID_TOKEN) -> None:
     """See that there is a key to publish."""
-    if _active(session, utility_id, ID_TOKEN) is None:
-        _first(session, utility_id, secret, ID_TOKEN)
+    if _active(session, utility_id, purpose) is None:
+        _first(session, utility_id, secret, purpose)
 
 
-def rotate(session: Session, utility_id: uuid.UUID, secret: str, purpose: str = ID_TOKEN) -> SigningKey:
+def rotate(
+    session: Session,
+    utility_id: uuid.UUID,
+    secret: str,
+    purpose: str = ID_TOKEN,
+    *,
+    by: str = audit.SERVER,
+) -> SigningKey:
     """Retire the active key, let the pending one sign, and publish the next; the key that signs now."""
     _lock(session, utility_id)
-    ensure(session, utility_id, secret)
+    ensure(session, utility_id, secret, purpose)
     now = clock.seconds()
     for row in _in_state(session, utility_id, purpose, "active"):
         row.state, row.retired_at = "retired", now
@@ -72,6 +98,7 @@ def rotate(session: Session, utility_id: uuid.UUID, secret: str, purpose: str = 
     row.state, row.activated_at = "active", now
     _make(session, utility_id, secret, purpose)
     session.flush()
+    audit.record(session, utility_id, "key.rotated", actor=by, subject=f"key:{row.kid}", purpose=purpose)
     return row
 
 
@@ -136,6 +163,7 @@ def _make(session: Session, utility_id: uuid.UUID, secret: str, purpose: str) ->
     )
     session.add(row)
     session.flush()
+    audit.record(session, utility_id, "key.made", actor=audit.SERVER, subject=f"key:{kid}", purpose=purpose)
     return row
 
 

@@ -13,7 +13,7 @@ from lxml import etree
 from sqlalchemy.orm import Session
 
 from espi_server import clock
-from espi_server.access import applications, grants
+from espi_server.access import applications, audit, grants
 from espi_server.access.models import Application, Authorization
 from espi_server.access.resources import authorizations
 from espi_server.energy import changes
@@ -63,7 +63,14 @@ def _inside(root: etree._Element) -> etree._Element:
 
 def give_back(session: Session, authorization: Authorization, *, by: str) -> None:
     """End it; who has it already ended hears the same."""
-    grants.end(session, authorization, "cancelled by utility" if by == "custodian" else "given back")
+    application = session.get_one(Application, authorization.application_id)
+    reason = "cancelled by utility" if by == "custodian" else "given back"
+    grants.end(session, authorization, reason, by=_actor(application, by))
+
+
+def _actor(application: Application, by: str) -> str:
+    """Who holds a token of this kind, as the records name them."""
+    return by if by == "custodian" else f"client:{application.client_id}"
 
 
 def restate(session: Session, authorization: Authorization, stated: espi.Authorization, *, by: str) -> None:
@@ -75,7 +82,7 @@ def restate(session: Session, authorization: Authorization, stated: espi.Authori
         return
     if authorization.ended_at is not None:
         raise Conflict("This authorization has ended; only its customer can give another.")
-    _end_sooner(session, authorization, getattr(stated, "expires_at", None))
+    _end_sooner(session, authorization, getattr(stated, "expires_at", None), by)
 
 
 def _is_same(wanted: str | None, granted: str) -> bool:
@@ -86,7 +93,7 @@ def _is_same(wanted: str | None, granted: str) -> bool:
         raise BadEntry(f"The scope cannot be read: {error}") from error
 
 
-def _end_sooner(session: Session, authorization: Authorization, ends: int | None) -> None:
+def _end_sooner(session: Session, authorization: Authorization, ends: int | None, by: str) -> None:
     if ends is None or ends == authorization.ends_at:
         return
     if ends > authorization.ends_at:
@@ -96,6 +103,16 @@ def _end_sooner(session: Session, authorization: Authorization, ends: int | None
         raise BadEntry("The parameter expires_at lies in the past; status 0 gives the authorization back.")
     authorization.ends_at, authorization.updated_at = ends, now
     authorization.version += 1
+    application = session.get_one(Application, authorization.application_id)
+    audit.record(
+        session,
+        authorization.utility_id,
+        "authorization.changed",
+        actor=_actor(application, by),
+        subject=f"authorization:{authorization.id}",
+        application=application.id,
+        until=ends,
+    )
     changes.note(session, authorization.utility_id, "Authorization", authorization.id, "changed")
 
 
@@ -106,9 +123,10 @@ def withdraw(session: Session, application: Application, *, by: str) -> None:
     """The application is gone for good, and with it what customers gave it; its row stays for the record."""
     if application.status == applications.REVOKED:
         return
-    applications.set_status(session, application, applications.REVOKED)
+    actor = _actor(application, by)
+    applications.set_status(session, application, applications.REVOKED, by=actor)
     for each in authorizations(session, application.utility_id, application.id):
-        grants.end(session, each, "offboarded")
+        grants.end(session, each, "offboarded", by=actor)
 
 
 def register_anew(
@@ -136,17 +154,27 @@ def register_anew(
     is_moved = (addresses or application.redirect_uris, notify) != (
         application.redirect_uris, application.notify_uri,
     )  # fmt: skip
+    before = _stated(application)
     application.redirect_uris = addresses or application.redirect_uris
     application.notify_uri = notify
     application.information = {**application.information, **dict(_spoken(stated))}
     application.updated_at = clock.seconds()
+    actor = _actor(application, by)
+    # Which fields, not what they say: that may be somebody's name.
+    changed = sorted(name for name, value in _stated(application).items() if value != before.get(name))
+    applications.record(session, application, "application.changed", actor, fields=changed)
     status = getattr(stated, "data_custodian_application_status", None)
     if by == "custodian" and status is not None:
-        applications.set_status(session, application, int(status))
+        applications.set_status(session, application, int(status), by=actor)
     elif is_moved and by != "custodian":
-        applications.set_status(session, application, applications.REVIEW)
+        applications.set_status(session, application, applications.REVIEW, by=actor)
     else:
         applications.note_change(session, application)
+
+
+def _stated(application: Application) -> dict[str, Any]:
+    addresses = {"redirect_uris": application.redirect_uris, "notify_uri": application.notify_uri}
+    return {**application.information, **addresses}
 
 
 def _spoken(stated: espi.ApplicationInformation) -> Iterator[tuple[str, Any]]:

@@ -9,7 +9,7 @@ from sqlalchemy import Boolean, ForeignKey, Index, LargeBinary, SmallInteger, St
 from sqlalchemy.orm import Mapped, mapped_column
 
 from espi_server.at_rest import Personal, PersonalJson, Sealed
-from espi_server.db import PII, RESTRICTED, Base, Code, Digest, Id, Json, Name, Seconds
+from espi_server.db import PII, RESTRICTED, Base, Code, Digest, Id, Json, Name, Seconds, ordered_id
 
 
 class Asp(Base):
@@ -346,27 +346,33 @@ class FeatureOperation(Base):
 
 
 class AuditEvent(Base):
-    """An act (grant, token, change), chained by digest to the one before it. Append-only."""
+    """An act, chained to its utility's act before it (`access.audit`). Append-only: the database refuses the rest.
+
+    `key` names the key of the digest; another secret of the installation makes another one.
+    """
 
     __tablename__ = "audit_event"
 
+    utility_id: Mapped[Id] = mapped_column(ForeignKey("utility.id"), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    utility_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("utility.id"), index=True)
     at: Mapped[Seconds]
     act: Mapped[Code]
     actor: Mapped[Name]
     subject: Mapped[Name]
-    detail: Mapped[Json] = mapped_column(default=dict, info=RESTRICTED)
+    detail: Mapped[Json] = mapped_column(info=RESTRICTED)
+    key: Mapped[Code]
     previous: Mapped[Digest]
     digest: Mapped[Digest]
 
+    __table_args__ = (Index(None, "utility_id", "at"),)
+
 
 class Disclosure(Base):
-    """Data that left: what, when, to whom. Appended before the body; sealed into the audit chain in batches."""
+    """Data that left: what, when, to whom. Appended before the body, sealed in batches, and append-only too."""
 
     __tablename__ = "disclosure"
 
-    id: Mapped[Id] = mapped_column(primary_key=True, default=uuid.uuid4)
+    id: Mapped[Id] = mapped_column(primary_key=True, default=ordered_id)
     utility_id: Mapped[Id]
     authorization_id: Mapped[uuid.UUID | None]
     access_right_id: Mapped[uuid.UUID | None]
@@ -378,9 +384,31 @@ class Disclosure(Base):
     entries: Mapped[int]
     size: Mapped[int]
     request_id: Mapped[Name]
-    sealed_by: Mapped[int | None]
 
-    __table_args__ = (Index(None, "authorization_id", "at"), Index(None, "sealed_by"))
+    __table_args__ = (Index(None, "authorization_id", "at"),)
+
+
+class DisclosureSeal(Base):
+    """Which act of its utility's chain sealed a disclosure. A table of its own, so that no row is ever changed."""
+
+    __tablename__ = "disclosure_seal"
+
+    disclosure_id: Mapped[Id] = mapped_column(primary_key=True)
+    utility_id: Mapped[Id]
+    number: Mapped[int]
+
+    __table_args__ = (Index(None, "utility_id", "number"),)
+
+
+class ClientRefusal(Base):
+    """How often somebody failed to show that they are an application, or (NIL) named none; by the hour."""
+
+    __tablename__ = "client_refusal"
+
+    utility_id: Mapped[Id] = mapped_column(ForeignKey("utility.id"), primary_key=True)
+    application_id: Mapped[Id] = mapped_column(primary_key=True)
+    hour: Mapped[Seconds] = mapped_column(primary_key=True)  # when it began
+    times: Mapped[int]
 
 
 class UsageLedger(Base):

@@ -14,7 +14,7 @@ from espi_server.errors import Usage
 from espi_server.notify import outbox, signing
 from espi_server.notify.webhooks import reach
 from espi_server.settings import Settings
-from espi_server.shell import opened, tell
+from espi_server.shell import opened, operator, tell
 
 HOURS = 3600
 
@@ -47,6 +47,9 @@ def notify(
         _set(session, found, uri, events)
         if secret:
             click.echo(signing.renew(session, found.id, settings.secret_key, overlap=overlap * HOURS))
+            applications.record(
+                session, found, "application.secret", operator(), purpose="webhook", overlap=overlap * HOURS
+            )
         if test:
             _test(session, found)
     if secret:
@@ -57,8 +60,10 @@ def _set(session: Session, found: Application, uri: str | None, events: str | No
     if uri is not None and uri != found.notify_uri:
         found.notify_uri, found.updated_at = uri or None, clock.seconds()
         changes.note(session, found.utility_id, "ApplicationInformation", found.id, "changed")
+        applications.record(session, found, "application.changed", operator(), fields=["notify_uri"])
     if events is not None:
         found.information = {**found.information, "event_uri": events or None}
+        applications.record(session, found, "application.changed", operator(), fields=["event_uri"])
 
 
 def _test(session: Session, found: Application) -> None:

@@ -14,6 +14,7 @@ from typing import Final
 from sqlalchemy.orm import Session
 
 from espi_server import clock
+from espi_server.access import audit
 from espi_server.access.models import Application, Authorization, Token
 
 PREFIXES: Final = {
@@ -79,6 +80,7 @@ def issue(
     """A new token of `kind`; its clear text, which is returned once and kept nowhere."""
     token = chance(kind)
     now = clock.seconds()
+    expires_at = now + (LIFETIMES[kind] if lifetime is None else lifetime)
     session.add(
         Token(
             digest=digest(token),
@@ -92,7 +94,20 @@ def issue(
             predecessor=predecessor,
             issued_by=issued_by,
             issued_at=now,
-            expires_at=now + (LIFETIMES[kind] if lifetime is None else lifetime),
+            expires_at=expires_at,
         )
+    )
+    audit.record(
+        session,
+        utility_id,
+        "token.issued",
+        actor=issued_by,
+        subject=f"token:{digest(token).hex()}",
+        kind=kind,
+        application=application.id if application else None,
+        authorization=authorization.id if authorization else None,
+        family=family_id,
+        scope=scope,
+        until=expires_at,
     )
     return token

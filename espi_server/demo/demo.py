@@ -106,7 +106,7 @@ class Ticket(NamedTuple):
 
 def tickets(now: Settings, household: Household) -> list[Ticket]:
     """Fresh tokens for the sandbox company, one for each company that serves the household; good for a day."""
-    database = Database(now.database_url)
+    database = Database(now.database_url, secret=now.secret_key)
     try:
         with database.writing() as session:
             return [_ticket(session, now, household, code) for code in household.companies]
@@ -159,7 +159,7 @@ def _fill(folder: Path, note: Note, now: Settings, watch: Watch) -> None:
     migrate.upgrade(now.database_url)
     watch("Writing what three utilities would deliver", None)
     delivered = files.write(folder / "files", date.fromisoformat(note.end_day), days=note.days)
-    database = Database(now.database_url)
+    database = Database(now.database_url, secret=now.secret_key)
     try:
         for company in COMPANIES:
             _utility(database, company)
@@ -174,7 +174,7 @@ def _fill(folder: Path, note: Note, now: Settings, watch: Watch) -> None:
 
 def _is_stale(now: Settings) -> bool:
     """Was the folder made before the newest migration?"""
-    database = Database(now.database_url)
+    database = Database(now.database_url, secret=now.secret_key)
     try:
         return migrate.current(database.engine) != migrate.newest()
     finally:

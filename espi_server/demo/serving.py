@@ -58,7 +58,7 @@ class Server(BaseApplication):
 
     def _work(self) -> None:
         """A worker in a thread: one command is enough for a demo, and it ends as the server does."""
-        database = Database(self._settings.database_url)
+        database = Database(self._settings.database_url, secret=self._settings.secret_key)
         worker = work.worker(database, self._settings)
         threading.Thread(target=worker.run, name="worker", daemon=True).start()
 

@@ -206,8 +206,8 @@ def jwks(code: str) -> Response:
     """Those that sign, will sign, or signed lately."""
     with house().database.reading() as session:
         utility = utilities.find(session, code)
-        published = keys.published(session, utility.id)
-    if not published:
+        published, is_ready = keys.published(session, utility.id), keys.is_ready(session, utility.id)
+    if not is_ready:
         with house().database.writing() as session:
             keys.ensure(session, utility.id, house().settings.secret_key)
             published = keys.published(session, utility.id)

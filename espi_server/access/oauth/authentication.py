@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from espi_server import clock
 from espi_server.access.models import Application, ApplicationSecret
-from espi_server.access.oauth import assertions
+from espi_server.access.oauth import assertions, refusals
 from espi_server.access.oauth.clients import Client
 from espi_server.access.oauth.errors import Refused, Wrong
 from espi_server.access.oauth.policies import BASIC, CERTIFICATE, POST, SIGNED
@@ -33,6 +33,16 @@ def authenticate(
 
     `named` where the body has to name the client anyway, as a pushed request does (RFC 9126 2.1).
     """
+    try:
+        return _authenticated(session, utility_id, issuer, request, named)
+    except Refused:
+        refusals.count(session, utility_id, claimed(request.sent))
+        raise
+
+
+def _authenticated(
+    session: Session, utility_id: uuid.UUID, issuer: str, request: Request, named: bool
+) -> Client:
     request.way = _way(request, named)
     found = {BASIC: _by_basic, POST: _by_post, SIGNED: _by_signature, CERTIFICATE: _by_certificate}
     known = found[request.way](session, utility_id, issuer, request)

@@ -11,8 +11,8 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from espi_server import clock
-from espi_server.access import grants, tokens
-from espi_server.access.models import Authorization, AuthorizationCode
+from espi_server.access import alarms, audit, grants, tokens
+from espi_server.access.models import Application, Authorization, AuthorizationCode
 
 _KEPT = 7 * tokens.DAY  # a replay is noticed for so long
 
@@ -60,6 +60,17 @@ def put(session: Session, row: AuthorizationCode) -> str:
     code = tokens.chance("code")
     row.digest = tokens.digest(code)
     session.add(row)
+    audit.record(
+        session,
+        row.utility_id,
+        "code.issued",
+        actor=f"customer:{row.customer_id}",
+        subject=f"code:{row.digest.hex()}",
+        application=row.application_id,
+        customer=row.customer_id,
+        scope=row.scope,
+        until=row.until,
+    )
     return code
 
 
@@ -91,7 +102,22 @@ def replayed(session: Session, row: AuthorizationCode) -> None:
         authorization = session.scalars(
             select(Authorization).where(Authorization.id == row.authorization_id)
         ).one()
-        grants.end(session, authorization, "replayed")
+        by = f"client:{session.get_one(Application, row.application_id).client_id}"
+        if grants.end(session, authorization, "replayed", by=by):
+            _record_replay(session, row, by)
+            alarms.replayed(session, row.application_id, row.authorization_id)
+
+
+def _record_replay(session: Session, row: AuthorizationCode, by: str) -> None:
+    audit.record(
+        session,
+        row.utility_id,
+        "code.replayed",
+        actor=by,
+        subject=f"code:{row.digest.hex()}",
+        application=row.application_id,
+        authorization=row.authorization_id,
+    )
 
 
 def exists(session: Session, application_id: uuid.UUID, nonce: str) -> bool:

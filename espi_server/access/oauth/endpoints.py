@@ -8,7 +8,7 @@ from authlib.oauth2.rfc7009 import RevocationEndpoint
 from authlib.oauth2.rfc7662 import IntrospectionEndpoint
 
 from espi_server import clock
-from espi_server.access import grants
+from espi_server.access import audit, grants
 from espi_server.access.oauth import refreshing
 from espi_server.access.oauth.clients import OPENID, Client
 from espi_server.access.oauth.errors import Wrong
@@ -42,9 +42,27 @@ class Revocation(_Own, RevocationEndpoint):
     def revoke_token(self, token: Kept, request: Any) -> None:
         """ESPI 10.3: with its refresh token a company gives the whole grant back."""
         if token.row.kind == "refresh" and token.authorization is not None:
-            grants.end(self.server.session, token.authorization, "given back")
+            grants.end(self.server.session, token.authorization, "given back", by=self._actor)
         elif token.row.revoked_at is None:
             token.row.revoked_at, token.row.revoked_reason = clock.seconds(), "given back"
+            self._record(token)
+
+    @property
+    def _actor(self) -> str:
+        return f"client:{self.server.client.get_client_id()}"
+
+    def _record(self, token: Kept) -> None:
+        row = token.row
+        audit.record(
+            self.server.session,
+            row.utility_id,
+            "token.revoked",
+            actor=self._actor,
+            subject=f"token:{row.digest.hex()}",
+            kind=row.kind,
+            application=row.application_id,
+            authorization=row.authorization_id,
+        )
 
 
 class Introspection(_Own, IntrospectionEndpoint):

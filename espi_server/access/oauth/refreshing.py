@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from espi_server import clock
+from espi_server.access import alarms, audit
 from espi_server.access.models import Application, Authorization, Token, TokenFamily
 from espi_server.access.oauth.clients import Client
 from espi_server.access.oauth.policies import LONGEST_WINDOW
@@ -84,27 +85,46 @@ def claim(session: Session, kept: Kept, client: Client) -> bool:
     session.refresh(kept.row)
     if _may_repeat(kept.row, client, now) and _retire_successor(session, kept.row, now):
         return True
-    end_family(session, kept, "replayed")
+    if end_family(session, kept, "replayed"):
+        _sound(session, kept, f"client:{client.get_client_id()}")
     return False
 
 
-def end_family(session: Session, kept: Kept, reason: str) -> None:
-    """All tokens of a family are dead at once."""
+def _sound(session: Session, kept: Kept, by: str) -> None:
+    """Somebody else may have had the token: write it down, and tell those who can look into it."""
+    row = kept.row
+    audit.record(
+        session,
+        row.utility_id,
+        "token.replayed",
+        actor=by,
+        subject=f"token:{row.digest.hex()}",
+        application=row.application_id,
+        authorization=row.authorization_id,
+        family=row.family_id,
+    )
+    if row.application_id is not None and row.authorization_id is not None:
+        alarms.replayed(session, row.application_id, row.authorization_id)
+
+
+def end_family(session: Session, kept: Kept, reason: str) -> bool:
+    """All tokens of a family are dead at once; False where they were already."""
     now = clock.seconds()
     family = kept.row.family_id
     if family is None:
-        return
+        return False
     _lock(session, kept)
     session.execute(
         update(Token)
         .where(Token.family_id == family, Token.revoked_at.is_(None))
         .values(revoked_at=now, revoked_reason=reason)
     )
-    session.execute(
+    ended: Any = session.execute(
         update(TokenFamily)
         .where(TokenFamily.id == family, TokenFamily.revoked_at.is_(None))
         .values(revoked_at=now, revoked_reason=reason)
     )
+    return bool(ended.rowcount)
 
 
 def _lock(session: Session, kept: Kept) -> None:

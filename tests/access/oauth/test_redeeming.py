@@ -153,6 +153,8 @@ def test_trap_3_of_fifty_redemptions_at_once_one_succeeds_and_the_replay_is_noti
         assert sorted(session.scalars(select(Outbox.kind))) == [
             "authorization.ended",
             "authorization.granted",
+            "token.replayed",
+            "token.replayed",
         ]
 
 
