@@ -16,7 +16,7 @@ from espi_server.access import announcing, applications
 from espi_server.access.models import Application, Authorization
 from espi_server.accounts import utilities
 from espi_server.db import Database
-from espi_server.energy import changes
+from espi_server.energy import changes, personal
 from espi_server.energy.importer import import_files
 from espi_server.energy.models import IntervalBlock, Resource
 from espi_server.notify.models import Cursor, Outbox
@@ -281,7 +281,7 @@ def test_a_customers_other_premise_is_not_hinted_at(town: Database) -> None:
         hidden = [
             row
             for row in session.scalars(select(Resource).where(Resource.kind == 250)).all()
-            if row.content.get("serialNumber") == "M-101"
+            if personal.content(town.keyring, vars(row)).get("serialNumber") == "M-101"
         ]
         assert hidden
         changes.note(session, place, "Meter", hidden[0].id, "changed")
