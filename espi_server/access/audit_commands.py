@@ -48,7 +48,7 @@ def verify(code: str | None, paths: tuple[str, ...], secret_files: tuple[str, ..
     """
     settings = Settings.load()
     known = checkpoints.read([*paths, *_folder(settings)])
-    secrets = [settings.secret_key, *map(_secret, secret_files)]
+    secrets = [settings.secret_key, *settings.older_secrets, *map(_secret, secret_files)]
     with opened(settings) as database, database.reading() as session:
         every = utilities.every(session)
         chosen = [utilities.find(session, code)] if code else every
