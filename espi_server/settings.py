@@ -98,6 +98,20 @@ def _older(value: Any) -> str:
     return " ".join(older)
 
 
+def _days(value: Any) -> str:
+    days = [int(each) for each in _text(value).replace(",", " ").split()]
+    if not all(0 < each <= 365 for each in days):
+        raise ValueError("numbers of days from 1 to 365, such as 30 7, or nothing")
+    return " ".join(map(str, days))
+
+
+def _older(value: Any) -> str:
+    older = _text(value).split()
+    if len(older) > OLDER_SECRETS:
+        raise ValueError(f"at most {OLDER_SECRETS} secrets with blanks between")
+    return " ".join(older)
+
+
 def setting(default: Any, read: Callable[[Any], Any], help: str, *, secret: bool = False) -> Any:
     """One setting: its default, how its text is read, and a line of help."""
     return field(default=default, metadata={"read": read, "help": help, "secret": secret})
@@ -164,10 +178,21 @@ class Settings:
         1024 * 1024, _number, "unpacked bytes up to which a delivery is taken in while its sender waits"
     )
     uploads: int = setting(4, _number, "deliveries one process receives at once; below `threads`")
+    prepared_bytes: int = setting(
+        1024 * 1024 * 1024,
+        _number,
+        "bytes, as gzip, of a batch that is prepared where a utility will have it; larger ones are sent at once",
+    )
+    prepared_seconds: int = setting(6 * 3600, _number, "seconds a prepared batch can be fetched")
     notify_after: int = setting(
         30,
         _number,
         "seconds changes wait before applications are told, so that those close together are one message",
+    )
+    expiry_notices: str = setting(
+        "30 7",
+        _days,
+        "how many days before an authorization runs out its customer and company are told; empty for never",
     )
     senders: int = setting(
         8, _number, "messages `espi-server work` has on their way at once, each to another endpoint"
@@ -208,6 +233,11 @@ class Settings:
         """The secrets of `secret_key_fallbacks`."""
         return self.secret_key_fallbacks.split()
 
+    @property
+    def notice_days(self) -> list[int]:
+        """The days of `expiry_notices`."""
+        return sorted({int(each) for each in self.expiry_notices.split()})
+
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None) -> Settings:
         """The settings of this process; `BadSetting` names what is wrong and what would be right."""
@@ -240,6 +270,8 @@ class Settings:
             raise BadSetting(
                 "ESPI_AUTHORITY_KEYS needs ESPI_AUTHORITY_ISSUER, the iss of what those keys sign."
             )
+        if min(self.prepared_bytes, self.prepared_seconds) < 1:
+            raise BadSetting("ESPI_PREPARED_BYTES and ESPI_PREPARED_SECONDS must be at least 1.")
         if self.notify_after < 0 or not 0 < self.senders <= 200:
             raise BadSetting("ESPI_NOTIFY_AFTER must be at least 0 and ESPI_SENDERS between 1 and 200.")
         if self.contact_after < 0:

@@ -12,7 +12,10 @@ from espi_server.access import (
     challenge,
     checkpoints,
     disclosure_seals,
+    expiring,
     letters,
+    prepared,
+    preparing,
     sealed_letters,
     throttle,
 )
@@ -41,17 +44,21 @@ def works(settings: Settings, identification: Identification) -> list[Work]:
     return [
         asking.work(settings, identification),
         delivery.work(arrived, safe.Limits(size=settings.upload_bytes)),
+        preparing.work(settings.secret_key, settings.base_url, settings.prepared_bytes),
     ]
 
 
 def duties(settings: Settings) -> list[Duty]:
     """What has to be done again and again."""
     announce = partial(announcing.announce, installation=settings.base_url, wait=settings.notify_after)
+    remind = partial(expiring.remind, installation=settings.base_url, days=settings.notice_days)
     return [
         Duty("end what ran out", 60, announcing.expire),
+        Duty("tell what will run out", 900, remind),
         Duty("number changes", 5, _number_changes),
         Duty("announce changes", 5, announce),
         Duty("forget old jobs", 3600, later.forget_old),
+        Duty("forget old batches", 300, partial(prepared.forget_old, kept=settings.prepared_seconds)),
         Duty("forget old messages", 3600, outbox.forget_old),
         Duty("write down refused clients", 3600, refusals.write_down),
         *disclosure_seals.duties(),
@@ -63,18 +70,18 @@ def duties(settings: Settings) -> list[Duty]:
 
 
 def worker(database: Database, settings: Settings, identification: Identification | None = None) -> Crew:
-    """Workers that do all of it: one for everything but sending, and as many as messages may be on their way."""
+    """Workers that do all of it: one for duties, one for all but sending, and as many as messages may leave at once."""
     sending, found = sender(database, settings), identification or NobodyIsFound()
     # A quarter of them also serve slow endpoints; the others are always there for those that are prompt.
     patient = max(1, settings.senders // 4)
     senders = [Worker(database, sending.works(slow=place < patient)) for place in range(settings.senders)]
-    return Crew([Worker(database, works(settings, found), duties(settings)), *senders])
+    return Crew([Worker(database, [], duties(settings)), Worker(database, works(settings, found)), *senders])
 
 
 def sender(database: Database, settings: Settings) -> Sender:
     """Everything that leaves, by the doors that are set up."""
     client = Client(reach(settings), proxy=settings.egress_proxy)
-    webhooks = Webhooks(database, client, announcing.destination, settings.secret_key)
+    webhooks = Webhooks(database, client, announcing.destination, settings.secret_key, expiring.stands)
     said = {
         **letters.composers(),
         **alarms.composers(settings.alarm_mail),
@@ -105,7 +112,8 @@ def text(database: Database, settings: Settings) -> Text | None:
 
 
 def _number_changes(database: Database) -> None:
-    numbered = True
-    while numbered:
+    with database.reading() as session:
+        waiting = changes.are_waiting(session)
+    while waiting:
         with database.writing() as session:
-            numbered = changes.number(session) > 0
+            waiting = changes.number(session) > 0

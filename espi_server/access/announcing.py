@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -58,6 +58,24 @@ def destination(session: Session, application_id: uuid.UUID) -> Destination | No
     return None if row is None else Destination(row.notify_uri, row.information.get("event_uri"))
 
 
+def put(
+    session: Session,
+    application: Application,
+    type: str,
+    addresses: Sequence[str],
+    data: Mapping[str, Any],
+    **more: Any,
+) -> None:
+    """Tell an application of these addresses in the ways it wants: a BatchList, and an event of this `type`."""
+    if application.notify_uri:
+        recipient, payload = f"{outbox.APPLICATION}:{application.id}", {"resources": addresses, **more}
+        outbox.put(session, application.utility_id, "batch_list", recipient=recipient, payload=payload)
+    if application.information.get("event_uri"):
+        event = {"at": clock.seconds(), "data": {**data, "links": addresses}, **more}
+        recipient = f"{outbox.EVENTS}:{application.id}"
+        outbox.put(session, application.utility_id, type, recipient=recipient, payload=event)
+
+
 def expire(database: Database) -> None:
     """End what has run out, so that the customer and the company are told of it as of any other end."""
     ended = _AT_ONCE
@@ -72,14 +90,26 @@ def expire(database: Database) -> None:
 
 def announce(database: Database, installation: str, wait: int) -> None:
     """Put into the outbox what changed, utility by utility; changes younger than `wait` seconds wait on."""
+    before = clock.seconds() - wait
     with database.reading() as session:
-        codes = [each.code for each in utilities.every(session)]
+        codes = session.scalars(_waiting(before)).all()
     for code in codes:
         more = True
         while more:
             with database.writing() as session:
                 utility = utilities.find(session, code)
-                more = _announce_some(session, utility, installation, clock.seconds() - wait)
+                more = _announce_some(session, utility, installation, before)
+
+
+def _waiting(before: int) -> Any:
+    """The codes of utilities in whose log something waits to be told: one question while nothing does."""
+    told = select(Cursor.sequence).where(Cursor.utility_id == Utility.id, Cursor.purpose == PURPOSE)
+    news = select(Change.id).where(
+        Change.utility_id == Utility.id,
+        Change.sequence > func.coalesce(told.scalar_subquery(), 0),
+        Change.at <= before,
+    )
+    return select(Utility.code).where(news.exists()).order_by(Utility.code)
 
 
 def _announce_some(session: Session, utility: Utility, installation: str, before: int) -> bool:
@@ -138,15 +168,7 @@ class _Round:
 
     def _put(self, application: Application, type: str, addresses: list[str], data: dict[str, Any]) -> None:
         for first in range(0, len(addresses), ADDRESSES):
-            some = addresses[first : first + ADDRESSES]
-            if application.notify_uri:
-                self._message("batch_list", f"{outbox.APPLICATION}:{application.id}", {"resources": some})
-            if application.information.get("event_uri"):
-                event = {"at": self._now, "data": {**data, "links": some}}
-                self._message(type, f"{outbox.EVENTS}:{application.id}", event)
-
-    def _message(self, kind: str, recipient: str, payload: dict[str, Any]) -> None:
-        outbox.put(self._session, self._utility_id, kind, recipient=recipient, payload=payload)
+            put(self._session, application, type, addresses[first : first + ADDRESSES], data)
 
     # --- what was used ---------------------------------------------------------------------------------
 

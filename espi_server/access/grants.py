@@ -15,7 +15,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from espi_server import clock
-from espi_server.access import audit, tokens
+from espi_server.access import audit, prepared, tokens
 from espi_server.access.addresses import resource_base
 from espi_server.access.applications import find_or_create
 from espi_server.access.models import (
@@ -195,6 +195,7 @@ def end(session: Session, authorization: Authorization, reason: str, *, by: str 
     for row in (TokenFamily, Token):  # in the order in which a refresh holds them
         live = (row.authorization_id == authorization.id, row.revoked_at.is_(None))
         session.execute(update(row).where(*live).values(revoked_at=now, revoked_reason=reason))
+    prepared.forget(session, authorization)
     audit.record(
         session,
         authorization.utility_id,

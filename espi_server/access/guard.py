@@ -39,6 +39,8 @@ class Grant:
     application_id: uuid.UUID | None
     authorization_id: uuid.UUID | None
     customer_id: uuid.UUID | None
+    prepare_from: int | None = None
+    prepare_bulk_from: int | None = None
 
     @property
     def letter(self) -> str:
@@ -108,6 +110,8 @@ def _statement() -> Any:
             Authorization.ends_at,
             Authorization.ended_at,
             Token.confirmation,
+            Utility.prepare_from,
+            Utility.prepare_bulk_from,
         )
         .join(Utility, Utility.id == Token.utility_id)
         .outerjoin(Application, Application.id == Token.application_id)
@@ -142,6 +146,8 @@ def _grant(fingerprint: bytes, row: tuple[Any, ...]) -> Grant:
         application_id=_maybe(application),
         authorization_id=_maybe(authorization),
         customer_id=_maybe(customer),
+        prepare_from=row[18],
+        prepare_bulk_from=row[19],
     )
 
 

@@ -1,31 +1,39 @@
-"""What customers are told: that a company may now see their data, and that it no longer may."""
+"""What people are told: customers of their authorizations, a company's people of a server that does not answer."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from espi_server import at_rest
+from espi_server.access import expiring
+from espi_server.access.announcing import destination
 from espi_server.access.models import Application, Authorization
+from espi_server.access.people import record
 from espi_server.accounts.models import Login, Utility
-from espi_server.energy import people
-from espi_server.energy.models import Kind, Resource
 from espi_server.espi.scope import Scope
 from espi_server.espi.tables import DataClass
 from espi_server.jobs.worker import GivesUp
-from espi_server.notify.letters import Compose, Note
-from espi_server.notify.sending import Message
+from espi_server.notify import outbox, warning
+from espi_server.notify.letters import LANGUAGES, Compose, Note
+from espi_server.notify.models import Endpoint
+from espi_server.notify.sending import Message, Moot
 
 
 def composers() -> Mapping[str, Compose]:
-    """Every kind of message to customers, and who knows what it says."""
-    return {"authorization.granted": consent, "authorization.ended": consent}
+    """Every kind of message to people, and who knows what it says."""
+    return {
+        "authorization.granted": consent,
+        "authorization.ended": consent,
+        expiring.KIND: ahead,
+        warning.FAILING: unanswered,
+        warning.PARKED: unanswered,
+    }
 
 
 def consent(session: Session, message: Message) -> Note:
@@ -35,15 +43,14 @@ def consent(session: Session, message: Message) -> Note:
         raise GivesUp("The authorization is gone, or it is no customer's.")
     utility = session.get_one(Utility, row.utility_id)
     application = session.get_one(Application, row.application_id)
-    person = _customer(session, row.customer_id)
+    person = record(session, row.customer_id)
     classes = Scope.parse(row.scope).classes
     zone = ZoneInfo(utility.timezone)
     return Note(
         sender=utility.name,
-        email=_login(session, row.customer_id)
-        or _deep(person, "Organisation", "electronicAddress", "email1"),
-        phone=_phone(person),
-        language=str(person.get("locale") or "en")[:2].lower(),
+        email=_login(session, row.customer_id) or person.email,
+        phone=person.phone,
+        language=person.language,
         values={
             "company": application.name,
             "utility": utility.name,
@@ -56,34 +63,57 @@ def consent(session: Session, message: Message) -> Note:
     )
 
 
+def ahead(session: Session, message: Message) -> Note:
+    """The same before it runs out, if it still will then."""
+    row = session.get(Authorization, uuid.UUID(message.payload["authorization"]))
+    if row is None or not expiring.is_ahead(row, message.payload["ends_at"]):
+        raise Moot("It ended before, or another day was agreed to.")
+    return consent(session, message)
+
+
+def unanswered(session: Session, message: Message) -> Note:
+    """Which server of a company does not take messages, since when, and what was said last."""
+    way, since = message.payload["way"], message.payload["since"]
+    application = session.get_one(Application, uuid.UUID(message.payload["application"]))
+    utility = session.get_one(Utility, message.utility_id)
+    endpoint = session.get_one(Endpoint, outbox.endpoint_id(utility.id, f"{way}:{application.id}"))
+    if message.kind == warning.FAILING and endpoint.failing_since != since:
+        raise Moot("It answers again.")
+    known = destination(session, application.id)
+    address = (known.event_uri if way == outbox.EVENTS else known.notify_uri) if known else None
+    people = _people(session, application)
+    if not people:
+        raise GivesUp("No mail address of this company's people is known. Tell them by other means.")
+    return Note(
+        sender=utility.name,
+        email=people[0],
+        others=people[1:],
+        phone=None,
+        language=LANGUAGES[0],
+        values={
+            "company": application.name,
+            "utility": utility.name,
+            "server": urlsplit(address or "").hostname or "",
+            "since": _day(since, ZoneInfo(utility.timezone)),
+            "reason": (endpoint.last_error or "").partition("\n")[0],
+        },
+    )
+
+
+def _people(session: Session, application: Application) -> list[str]:
+    """The mail addresses the company named at its registration, then those of its people's logins."""
+    named = [each for each in application.information.get("contacts", []) if "@" in each]
+    if application.asp_id is None:
+        return named
+    theirs = (Login.asp_id == application.asp_id, Login.status == "active", Login.email.is_not(None))
+    logins = session.scalars(select(Login.email).where(*theirs).order_by(Login.created_at)).all()
+    return list(dict.fromkeys([*named, *filter(None, logins)]))
+
+
 def _login(session: Session, customer_id: uuid.UUID) -> str | None:
     """The address she signs in with; it was verified."""
     alive = (Login.customer_id == customer_id, Login.status == "active", Login.email.is_not(None))
     return session.scalar(select(Login.email).where(*alive).order_by(Login.created_at).limit(1))
-
-
-def _customer(session: Session, customer_id: uuid.UUID) -> dict[str, Any]:
-    """The content of her Customer resource, the one that changed last."""
-    mine = (Resource.customer_id == customer_id, Resource.kind == Kind.Customer)
-    latest = select(*people.COLUMNS).where(*mine).order_by(Resource.updated.desc()).limit(1)
-    known = people.read(at_rest.keyring(session), (tuple(row) for row in session.execute(latest)))
-    return known[0].content if known else {}
-
-
-def _phone(person: dict[str, Any]) -> str | None:
-    whole = _deep(person, "Organisation", "phone1", "ituPhone")
-    if whole:
-        return whole
-    parts = [
-        _deep(person, "Organisation", "phone1", each) for each in ("countryCode", "areaCode", "localNumber")
-    ]
-    return "".join(filter(None, parts)) or None
-
-
-def _deep(content: Any, *names: str) -> str | None:
-    for name in names:
-        content = content.get(name) if isinstance(content, dict) else None
-    return content if isinstance(content, str) and content else None
 
 
 def _day(moment: int, zone: ZoneInfo) -> datetime:

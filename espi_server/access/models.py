@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from espi_server.at_rest import Personal, PersonalJson, Sealed
 from espi_server.db import PII, RESTRICTED, Base, Code, Digest, Id, Json, Name, Seconds, ordered_id
+from espi_server.jobs.leases import Leased
 
 
 class Asp(Base):
@@ -145,6 +146,7 @@ class Authorization(Base):
             postgresql_where=text("ended_at IS NULL AND customer_id IS NULL"),
         ),
         Index(None, "application_id", "bulk_id", "id"),  # in the order of a bulk feed
+        Index("ix_authorization_live_ends_at", "ends_at", sqlite_where=LIVE, postgresql_where=LIVE),
     )
 
 
@@ -168,6 +170,64 @@ class AuthorizationUsagePoint(Base):
         ForeignKey("authorization.id", ondelete="CASCADE"), primary_key=True
     )
     usage_point_id: Mapped[Id] = mapped_column(ForeignKey("usage_point.id"), primary_key=True, index=True)
+
+
+class ExpiryNotice(Base):
+    """That the end of an authorization at `ends_at` was told of so many days ahead."""
+
+    __tablename__ = "expiry_notice"
+
+    authorization_id: Mapped[Id] = mapped_column(
+        ForeignKey("authorization.id", ondelete="CASCADE"), primary_key=True
+    )
+    ends_at: Mapped[Seconds] = mapped_column(primary_key=True, autoincrement=False)
+    days: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+
+
+class PreparedBatch(Leased, Base):
+    """A batch a company asked for that a worker prepares, or has prepared: the same request is the same row.
+
+    `authorization_id` or `bulk_id` tells whose it is. `tag` is the state of the data it shows and `opened` that of the
+    rights it was prepared under, both as of `measured_at`; the sizes are those of the feed, plain and as gzip.
+    """
+
+    __tablename__ = "prepared_batch"
+
+    id: Mapped[Id] = mapped_column(primary_key=True, default=uuid.uuid4)
+    utility_id: Mapped[Id] = mapped_column(ForeignKey("utility.id"))
+    application_id: Mapped[Id] = mapped_column(ForeignKey("application.id", ondelete="CASCADE"))
+    authorization_id: Mapped[uuid.UUID | None] = mapped_column(
+        ForeignKey("authorization.id", ondelete="CASCADE"), index=True
+    )
+    bulk_id: Mapped[Name | None]
+    fingerprint: Mapped[Digest] = mapped_column(unique=True)
+    path: Mapped[str]
+    query: Mapped[str]
+    form: Mapped[Code]
+    asked_at: Mapped[Seconds]
+    measured_at: Mapped[Seconds] = mapped_column(default=0)
+    finished_at: Mapped[Seconds | None]
+    tag: Mapped[str] = mapped_column(String(64), default="")
+    opened: Mapped[str] = mapped_column(String(64), default="")
+    updated: Mapped[Seconds] = mapped_column(default=0)
+    entries: Mapped[int] = mapped_column(default=0)
+    plain_size: Mapped[int] = mapped_column(default=0)
+    gzip_size: Mapped[int] = mapped_column(default=0)
+
+    __table_args__ = (Index(None, "state", "next_attempt_at"), Index(None, "application_id", "state"))
+
+
+class PreparedPart(Base):
+    """A sealed piece of a prepared batch, of the attempt that wrote it; gone with the batch."""
+
+    __tablename__ = "prepared_part"
+
+    batch_id: Mapped[Id] = mapped_column(
+        ForeignKey("prepared_batch.id", ondelete="CASCADE"), primary_key=True
+    )
+    attempt: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    body: Mapped[bytes] = mapped_column(LargeBinary, info=PII)
 
 
 class AuthorizationRequest(Base):

@@ -53,6 +53,12 @@ def bulk(utility_id: uuid.UUID, application_id: uuid.UUID | None, bulk_id: str) 
     return Opening(_bulk, {**given, "application": application_id}, many=True)
 
 
+def exported_bulk(utility_id: uuid.UUID, application_id: uuid.UUID, bulk_id: str) -> Opening:
+    """What `bulk` opens to an application, for a worker that holds no token."""
+    given = {"bulk": bulk_id, "utility": utility_id, "application": application_id}
+    return Opening(_exported_bulk, given, many=True)
+
+
 def utility(utility_id: uuid.UUID) -> Opening:
     """Every usage point of a utility, without limits: for custodian tokens."""
     return Opening(_utility, {"utility": utility_id}, many=True)
@@ -105,12 +111,20 @@ def _subscription() -> Any:
     return _exported().where(live_token())
 
 
+def _named() -> Any:
+    return authorized().where(Authorization.bulk_id == bindparam("bulk", type_=Text))
+
+
+def _exported_bulk() -> Any:
+    return _named().where(Authorization.application_id == bindparam("application", type_=Uuid))
+
+
 def _bulk_of_all() -> Any:
-    return authorized().where(live_token(), Authorization.bulk_id == bindparam("bulk", type_=Text))
+    return _named().where(live_token())
 
 
 def _bulk() -> Any:
-    return _bulk_of_all().where(Authorization.application_id == bindparam("application", type_=Uuid))
+    return _exported_bulk().where(live_token())
 
 
 def _owned() -> Any:

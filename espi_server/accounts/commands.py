@@ -10,6 +10,8 @@ from espi_server.accounts import utilities
 from espi_server.accounts.models import PROFILES, UTILITY_KINDS, Utility
 from espi_server.shell import opened
 
+NEVER = "never"
+
 
 @click.group()
 def utility() -> None:
@@ -67,6 +69,35 @@ def add(
             profile=profile,
         )
     click.echo(f"Added {added.code}: {added.name}.")
+
+
+def _count(_context: click.Context, _parameter: click.Parameter, value: str | None) -> int | None:
+    """A number of entries, or None for `never`."""
+    if value is None or value == NEVER:
+        return None
+    if not value.isascii() or not value.isdigit() or len(value) > 12:
+        raise click.BadParameter(f"a number of entries (0 for every batch) or {NEVER}")
+    return int(value)
+
+
+@utility.command()
+@click.argument("code")
+@click.option("--from", "least", callback=_count, default=NEVER, show_default=True, metavar="ENTRIES|never")
+@click.option(
+    "--bulk-from", "bulk", callback=_count, default=NEVER, show_default=True, metavar="ENTRIES|never"
+)
+def prepare(code: str, least: int | None, bulk: int | None) -> None:
+    """Have batches of so many entries or more prepared: companies are answered 202, and fetch them later.
+
+    \b
+    Example:  espi-server utility prepare north --from 20000 --bulk-from 0
+    """
+    with opened() as database, database.writing() as session:
+        found = utilities.find(session, code)
+        found.prepare_from, found.prepare_bulk_from = least, bulk
+    for name, entries in (("Batches", least), ("Bulk batches", bulk)):
+        told = "are sent at once" if entries is None else f"are prepared from {entries} entries on"
+        click.echo(f"{name} {told}.")
 
 
 @utility.command("list")

@@ -20,7 +20,10 @@ NEVER_SHAREABLE = "wholesale"  # the customer class whose agreements no authoriz
 
 
 class Utility(Base):
-    """A data custodian we serve: one tenant. `namespace` is random, fixed when added, and roots all its ids."""
+    """A data custodian we serve: one tenant. `namespace` is random, fixed when added, and roots all its ids.
+
+    Batches of so many entries or more are prepared by a worker instead of sent at once (0: all, none: never).
+    """
 
     __tablename__ = "utility"
 
@@ -38,6 +41,8 @@ class Utility(Base):
     namespace: Mapped[Id] = mapped_column(default=uuid.uuid4)
     profile: Mapped[Code] = mapped_column(default="self")  # which key of a source names a usage point
     qualities: Mapped[Json] = mapped_column(default=dict)  # the source's own quality words → ESPI codes
+    prepare_from: Mapped[int | None]
+    prepare_bulk_from: Mapped[int | None]
     created_at: Mapped[Seconds]
 
 

@@ -47,6 +47,11 @@ def note(
     )
 
 
+def are_waiting(session: Session) -> bool:
+    """Is any committed change without its number? Asking takes no lock."""
+    return session.scalar(select(Change.id).where(Change.sequence.is_(None)).limit(1)) is not None
+
+
 def number(session: Session, *, most: int = 10_000) -> int:
     """Number up to `most` committed changes, oldest first; how many were numbered."""
     _alone(session)

@@ -79,18 +79,22 @@ class Feed:
     def body(self, encoding: str) -> tuple[int, Generator[bytes, None, None]]:
         """The exact length in bytes, and the bytes, as `gzip` or `identity`."""
         if self._must_be_written:
-            return self.kept(_SINKS[encoding](self._pieces()))
+            return self.kept(self.parts(encoding))
         if self._whole is not None and encoding == "gzip":
             # Its segments are in memory already: quicker put together than counted first.
             parts = list(gzip(self._pieces()))
             return sum(map(len, parts)), (part for part in parts)
         length = self.length(encoding)
-        return length, promised(_SINKS[encoding](self._pieces()), length)
+        return length, promised(self.parts(encoding), length)
+
+    def parts(self, encoding: str) -> Iterator[bytes]:
+        """The bytes as they are written, whatever their length comes to."""
+        return _SINKS[encoding](self._pieces())
 
     def length(self, encoding: str) -> int:
         """The exact length alone, for whoever asks for the headers only."""
         if self._must_be_written:
-            return sum(map(len, _SINKS[encoding](self._pieces())))
+            return sum(map(len, self.parts(encoding)))
         return self.measured.size(encoding, (self._head, atom.FEED_TAIL))
 
     @property
@@ -155,21 +159,29 @@ class Feed:
     def kept(self, parts: Iterable[bytes]) -> tuple[int, Generator[bytes, None, None]]:
         """Any form of this feed, written to a file first: its length, and the bytes for as long as it is open."""
         file = SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - closed when it has been sent
-        for part in parts:
-            file.write(part)
+        sent = self._sent(file)
+        next(sent)  # from here on whoever closes the bytes closes the file, read or not
+        try:
+            for part in parts:
+                file.write(part)
+        except BaseException:
+            sent.close()
+            raise
         length = file.tell()
         file.seek(0)
-        return length, self._sent(file)
+        return length, sent
 
     def _sent(self, file: SpooledTemporaryFile[bytes]) -> Generator[bytes, None, None]:
         with file:
+            yield b""
             parts = iter(lambda: file.read(CHUNK), b"")
             for number, part in enumerate(parts, 1):
                 yield part
                 if number % CHECK_EVERY == 0:
-                    self._check_still_open()
+                    self.check_still_open()
 
-    def _check_still_open(self) -> None:
+    def check_still_open(self) -> None:
+        """Raises FeedChanged where an authorization in this feed has ended since it was measured."""
         with self._database.driver() as driver:
             rows = self._statements.members.rows(driver, only=self._asking.usage_point, **self._asking.who)
         still_open = {text_id(subscription): count for subscription, count in rows}

@@ -74,13 +74,14 @@ class Translated:
 
     def body(self, encoding: str) -> tuple[int, Generator[bytes, None, None]]:
         """The exact length in bytes, and the bytes, as `gzip` or `identity`."""
-        return self._feed.kept(self._parts(encoding))
+        return self._feed.kept(self.parts(encoding))
 
     def length(self, encoding: str) -> int:
         """The exact length alone."""
-        return sum(map(len, self._parts(encoding)))
+        return sum(map(len, self.parts(encoding)))
 
-    def _parts(self, encoding: str) -> Iterator[bytes]:
+    def parts(self, encoding: str) -> Iterator[bytes]:
+        """The bytes as they are written, whatever their length comes to."""
         parts = self._form.parts(self._feed)
         return _compressed(parts) if encoding == "gzip" else parts
 

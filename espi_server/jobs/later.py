@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from espi_server import at_rest, clock
 from espi_server.db import Database
+from espi_server.jobs.bell import BELL
 from espi_server.jobs.leases import DONE, FINISHED
 from espi_server.jobs.models import Job, JobPart
 
@@ -36,6 +37,7 @@ def ask(
     if fingerprint and (same := _same(session, utility_id, kind, access, fingerprint)):
         return same
     now = clock.seconds()
+    BELL.after(session)
     job = Job(
         utility_id=utility_id, kind=kind, payload=payload, access=access, actor=actor[:256], fingerprint=fingerprint,
         next_attempt_at=now, created_at=now,

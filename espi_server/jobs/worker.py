@@ -15,16 +15,19 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from sqlalchemy import or_, select
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError, TimeoutError
 
 from espi_server import clock
 from espi_server.db import Database
 from espi_server.errors import Problem
 from espi_server.espi.errors import EspiError
-from espi_server.jobs.leases import Lease, LeaseLost, backoff, take
+from espi_server.jobs.bell import BELL, Bell
+from espi_server.jobs.leases import Also, Lease, LeaseLost, backoff, is_due, take
 
 LEASE = 300  # seconds a row is held before another worker may take it; extended while work goes on
 PAUSE = 1.0  # seconds between two looks where nothing is due
+REST = 60.0  # seconds after which an idle worker of a crew looks for itself, whatever it heard
 TRIES = 8
 AWAY = (OperationalError, InterfaceError, TimeoutError)
 """The database does not answer."""
@@ -57,14 +60,16 @@ class Again(Exception):
 class Work:
     """One kind of work: where its rows stand, and what does one.
 
-    `run` gets a `Task`; the columns it answers are written into the row as it is finished. `parked` answers those
-    of a row that failed for good; `ended` tidies up after either.
+    `run` gets a `Task`; the columns it answers are written into the row as it is finished, with whatever `also`
+    writes in the same transaction. `parked` answers those of a row that failed for good; `ended` tidies up after
+    either.
     """
 
     name: str
     table: Any
     run: Callable[[Task], dict[str, Any]]
     where: Any = True
+    also: Also | None = None
     parked: Callable[[Lease], dict[str, Any]] = field(default=lambda _: {})
     ended: Callable[[Lease], None] = field(default=lambda _: None)
     lease: int = LEASE
@@ -94,7 +99,7 @@ class Task:
         if self.stop.is_set():
             raise Stopping
         now = clock.seconds()
-        if now - self.held >= self.lease.seconds // 10:
+        if now - self.held >= max(1, self.lease.seconds // 10):
             self.lease.extend(**more)
             self.held = now
 
@@ -103,8 +108,8 @@ class Worker:
     """Does what is due. Several may run on one database, in threads, processes or on several machines."""
 
     def __init__(self, database: Database, works: Sequence[Work], duties: Sequence[Duty] = ()) -> None:
-        self._database = database
-        self._works = works
+        self.database = database
+        self.works = works
         self._duties = duties
         self._done: dict[str, int] = {}
         self.stop = threading.Event()
@@ -115,18 +120,33 @@ class Worker:
         attempted, more = 0, 1
         while more:
             # One of each kind in turn: many rows of one do not keep the others waiting.
-            more = sum([self._attempt_one(work) for work in self._works])
+            more = sum([self._attempt_one(work) for work in self.works])
             attempted += more
         return attempted
 
     def run(self, pause: float = PAUSE) -> None:
-        """Sweep until `stop` is set; an absent database is waited for."""
+        """Sweep until `stop` is set, with a pause each time; an absent database is waited for."""
         while not self.stop.is_set():
-            try:
-                self.sweep()
-            except AWAY:
-                _log.exception("the database did not answer")
+            self._sweep_if_there()
             self.stop.wait(pause)
+
+    def run_by(self, bell: Bell) -> None:
+        """The same, whenever the bell rings or a duty is due."""
+        while not self.stop.is_set():
+            heard = bell.rings
+            self._sweep_if_there()
+            bell.wait(heard, self._until_next_duty())
+
+    def _sweep_if_there(self) -> None:
+        try:
+            self.sweep()
+        except AWAY:
+            _log.exception("the database did not answer")
+
+    def _until_next_duty(self) -> float:
+        now = clock.seconds()
+        waits = [self._done.get(duty.name, 0) + duty.every - now for duty in self._duties]
+        return max(PAUSE, min([REST, *waits]))
 
     def until_told(self, pause: float = PAUSE) -> None:
         """The same, until SIGTERM or SIGINT: what runs then is given back, not lost."""
@@ -137,13 +157,13 @@ class Worker:
     def _see_to_duties(self) -> None:
         for duty in self._duties:
             if clock.seconds() - self._done.get(duty.name, 0) >= duty.every:
-                duty.run(self._database)
+                duty.run(self.database)
                 self._done[duty.name] = clock.seconds()
 
     def _attempt_one(self, work: Work) -> bool:
         if self.stop.is_set():
             return False
-        lease = take(self._database, work.table, work.where, work.lease)
+        lease = take(self.database, work.table, work.where, work.lease)
         if lease is None:
             return False
         try:
@@ -157,7 +177,7 @@ class Worker:
             self._park(work, lease, "Its workers ended before they were done, each time.")
             return
         try:
-            lease.finish(**work.run(Task(lease, self.stop, clock.seconds())))
+            lease.finish(also=work.also, **work.run(Task(lease, self.stop, clock.seconds())))
             work.ended(lease)
         except Stopping:
             lease.give_back()
@@ -184,7 +204,11 @@ class Worker:
 
 
 class Crew:
-    """Workers that work side by side: the first in the thread that asks, each other in one of its own."""
+    """Workers that work side by side: the first in the thread that asks, each other in one of its own.
+
+    Idle ones wait for a bell. It rings when somebody in this process leaves work, and when one look a second, for
+    all of them, finds what another process left or what has become due.
+    """
 
     def __init__(self, workers: Sequence[Worker]) -> None:
         self._workers = workers
@@ -202,13 +226,32 @@ class Crew:
     def run(self, pause: float = PAUSE) -> None:
         """Sweep until `stop` is set. An error that ends one worker ends all, and is raised."""
         first, *others = self._workers
-        self._beside([partial(each.run, pause) for each in others], partial(first.run, pause))
+        beside = [partial(each.run_by, BELL) for each in others]
+        self._beside([partial(self._look, pause), *beside], partial(first.run_by, BELL))
 
     def until_told(self, pause: float = PAUSE) -> None:
         """The same, until SIGTERM or SIGINT: what runs then is given back, not lost."""
         for each in (signal.SIGTERM, signal.SIGINT):
             signal.signal(each, lambda *_: self.stop.set())
         self.run(pause)
+
+    def _look(self, pause: float) -> None:
+        while not self.stop.wait(pause):
+            try:
+                if self._is_anything_due():
+                    BELL.ring()
+            except AWAY:
+                _log.exception("the database did not answer")
+        BELL.ring()  # whoever waits hears that it is time to stop
+
+    def _is_anything_due(self) -> bool:
+        """One question for all kinds of work."""
+        works = {id(work): work for worker in self._workers for work in worker.works}
+        due = [
+            select(each.table.id).where(is_due(each.table), each.where).exists() for each in works.values()
+        ]
+        with self._workers[0].database.reading() as session:
+            return bool(due) and bool(session.scalar(select(or_(*due))))
 
     def _beside(self, others: Sequence[Callable[[], None]], here: Callable[[], None] | None) -> None:
         failed: list[BaseException] = []

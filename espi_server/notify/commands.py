@@ -13,7 +13,7 @@ from espi_server.accounts import utilities
 from espi_server.errors import NotFound, Usage
 from espi_server.jobs.leases import DONE, DUE, PARKED, RUNNING
 from espi_server.notify import outbox as messages
-from espi_server.notify.models import Outbox
+from espi_server.notify.models import Endpoint, Outbox
 from espi_server.shell import opened
 
 
@@ -50,6 +50,28 @@ def list_command(code: str, state: str | None, recipient: str | None, most: int,
 
 @outbox.command()
 @click.option("--utility", "code", required=True)
+@click.option("--failing", is_flag=True, help="Only those that do not take what we send.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+def endpoints(code: str, failing: bool, as_json: bool) -> None:
+    """List where messages go: how many wait or are parked, since when it fails, and whether its people were told.
+
+    \b
+    Example:  espi-server outbox endpoints --utility north --failing
+    """
+    with opened() as database, database.reading() as session:
+        utility = utilities.find(session, code)
+        told = [_place(*each) for each in messages.endpoints(session, utility.id, failing=failing)]
+    if as_json:
+        click.echo(json.dumps({"schema_version": 1, "endpoints": told}, indent=2))
+    for each in () if as_json else told:
+        click.echo(f"{each['name']}  {each['waiting']} waiting  {each['parked']} parked")
+        if each["failing_since"]:
+            warned = f"; its people were told {each['people_told']}" if each["people_told"] else ""
+            click.echo(f"    failing since {each['failing_since']}{warned}: {each['last_error']}")
+
+
+@outbox.command()
+@click.option("--utility", "code", required=True)
 @click.option("--parked", is_flag=True, help="All that are parked.")
 @click.option("--recipient", help="Of these, only what goes to this one.")
 @click.argument("ids", nargs=-1, type=click.UUID)
@@ -69,6 +91,19 @@ def resend(code: str, parked: bool, recipient: str | None, ids: tuple[uuid.UUID,
                 f"Of these {len(set(ids))} messages {resent} are parked or delivered here; none is resent."
             )
     click.echo(f"{resent} will leave again.")
+
+
+def _place(row: Endpoint, waiting: int, parked: int) -> dict[str, Any]:
+    told = max(row.warned_at or 0, row.parked_told_at or 0)
+    return {
+        "name": row.name,
+        "waiting": waiting,
+        "parked": parked,
+        "failures": row.failures,
+        "failing_since": clock.written(row.failing_since) if row.failing_since else None,
+        "people_told": clock.written(told) if told else None,
+        "last_error": row.last_error if row.failing_since else None,
+    }
 
 
 def _described(row: Outbox) -> dict[str, Any]:

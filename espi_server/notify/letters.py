@@ -7,7 +7,7 @@ cannot say different things. Its short form, for text messages, stands beside it
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,18 +24,23 @@ LANGUAGES = ("en", "es")
 
 @dataclass(frozen=True)
 class Note:
-    """What is to be said to whom: the words are in the templates. `sent` is done once it has left."""
+    """What is to be said to whom: the words are in the templates. `others` get the same mail.
+
+    `sent` is done once it has left.
+    """
 
     sender: str
     email: str | None
     phone: str | None
     language: str
     values: Mapping[str, Any]
+    others: Sequence[str] = ()
     sent: Callable[[Session], None] | None = None
 
 
 Compose = Callable[[Session, Message], Note]
-"""Finds out what a message says, at the moment it leaves; raises GivesUp where there is nothing to say any more."""
+"""Finds out what a message says, at the moment it leaves; raises Moot where there is nothing to say any more, and
+GivesUp where nobody is there to say it to."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,7 @@ class People:
     text: Text | None
 
     def send(self, message: Message) -> None:
-        """Deliver it, or raise Failed or GivesUp."""
+        """Deliver it, or raise Failed, GivesUp or Moot."""
         compose = self.composers.get(message.kind)
         if compose is None:
             raise GivesUp(f"Nobody here knows how to say {message.kind}.")
@@ -64,13 +69,12 @@ class People:
 
     def _hand_over(self, message: Message, note: Note) -> None:
         if note.email and self.mail is not None:
-            self.mail.mail(written(message.id, message.utility_id, message.kind, note, note.email))
+            for each in (note.email, *note.others):
+                self.mail.mail(written(message.id, message.utility_id, message.kind, note, each))
         elif note.phone and self.text is not None:
             self.text.text(written(message.id, message.utility_id, message.kind, note, note.phone))
         elif note.email or note.phone:
-            raise GivesUp(
-                "Neither mail (ESPI_MAIL_URL) nor text messages (ESPI_TEXT_URL) can reach this customer."
-            )
+            raise GivesUp("Neither mail (ESPI_MAIL_URL) nor text messages (ESPI_TEXT_URL) can reach them.")
         else:
             raise GivesUp(
                 "Neither an e-mail address nor a telephone number of this customer is known: write a letter."

@@ -17,7 +17,8 @@ class Endpoint(Leased, Base):
     """Where messages go: an application's address, or the door to people. One message at a time is on its way to it.
 
     Never done, only due again: `next_attempt_at` is when it may next be spoken to. `failures` counts what failed
-    since the last success; `slow` ones are served by workers of their own.
+    since the last success; `slow` ones are served by workers of their own. `warned_at` and `parked_told_at` are when
+    its people were last told that it does not answer, and that messages to it were given up.
     """
 
     __tablename__ = "endpoint"
@@ -28,6 +29,8 @@ class Endpoint(Leased, Base):
     failures: Mapped[int] = mapped_column(default=0)
     failing_since: Mapped[Seconds | None]
     slow: Mapped[bool] = mapped_column(Boolean, default=False)
+    warned_at: Mapped[Seconds | None]
+    parked_told_at: Mapped[Seconds | None]
 
     __table_args__ = (Index(None, "state", "next_attempt_at"),)
 

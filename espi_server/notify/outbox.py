@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from espi_server import clock
 from espi_server.db import Database, add_if_new, ordered_id
+from espi_server.jobs.bell import BELL
 from espi_server.jobs.leases import DONE, DUE, PARKED
 from espi_server.notify.models import Endpoint, Outbox
 
 PEOPLE = "people"
 APPLICATION = "application"
 EVENTS = "events"
+COMPANY = "company"
 URGENT = "urgent"
 KEPT = 30 * 86_400  # seconds a delivered message can be looked at
 
@@ -33,9 +36,11 @@ def put(
     """A message of `kind` for `recipient`, due now; it leaves after the caller's commit.
 
     `application:{id}` is an application's own address, `events:{id}` the one where it wants events; whoever else is
-    a person. What is `urgent` to people, because it is of use for minutes only, does not wait behind other letters.
+    a person: a customer, or (`company:{id}`) the people behind an application.
+    What is `urgent` to people, because it is of use for minutes only, does not wait behind other letters.
     """
     now = clock.seconds()
+    BELL.after(session)
     session.add(
         Outbox(
             id=ordered_id(), utility_id=utility_id, endpoint_id=_endpoint(session, utility_id, recipient, urgent),
@@ -44,11 +49,16 @@ def put(
     )  # fmt: skip
 
 
+def endpoint_id(utility_id: uuid.UUID, name: str) -> uuid.UUID:
+    """The id of the endpoint with this name."""
+    return uuid.uuid5(utility_id, name)
+
+
 def _endpoint(session: Session, utility_id: uuid.UUID, recipient: str, urgent: bool) -> uuid.UUID:
     """Where it goes; the id follows from the name, so that two transactions at once mean the same."""
     people = URGENT if urgent else PEOPLE
     name = recipient if recipient.partition(":")[0] in (APPLICATION, EVENTS) else people
-    id = uuid.uuid5(utility_id, name)
+    id = endpoint_id(utility_id, name)
     if session.get(Endpoint, id) is None:
         values = {
             "id": id, "utility_id": utility_id, "name": name, "state": DUE, "attempts": 0, "next_attempt_at": 0,
@@ -73,6 +83,25 @@ def messages(
     if recipient is not None:
         chosen = chosen.where(Outbox.recipient == recipient)
     return list(session.scalars(chosen.order_by(Outbox.created_at.desc(), Outbox.id.desc()).limit(most)))
+
+
+def endpoints(
+    session: Session, utility_id: uuid.UUID, *, failing: bool = False
+) -> list[tuple[Endpoint, int, int]]:
+    """Where a utility's messages go, each with how many wait and how many are parked, by name."""
+    chosen = select(Endpoint).where(Endpoint.utility_id == utility_id).order_by(Endpoint.name)
+    if failing:
+        chosen = chosen.where(Endpoint.failing_since.is_not(None))
+    counted = (
+        select(Outbox.endpoint_id, Outbox.state, func.count())
+        .where(Outbox.utility_id == utility_id, Outbox.state != DONE)
+        .group_by(Outbox.endpoint_id, Outbox.state)
+    )
+    found: Counter[uuid.UUID] = Counter()
+    parked: Counter[uuid.UUID] = Counter()
+    for id, state, number in session.execute(counted):
+        (parked if state == PARKED else found)[id] += number
+    return [(each, found[each.id], parked[each.id]) for each in session.scalars(chosen)]
 
 
 def resend(

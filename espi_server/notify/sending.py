@@ -14,6 +14,7 @@ import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NoReturn, Protocol
 
 from sqlalchemy import BigInteger, and_, bindparam, or_, select, update
@@ -22,6 +23,7 @@ from espi_server import clock
 from espi_server.db import Database
 from espi_server.jobs.leases import DUE, PARKED, RUNNING, Lease, take
 from espi_server.jobs.worker import AWAY, FAILURES, Again, GivesUp, Task, Work
+from espi_server.notify import warning
 from espi_server.notify.models import Endpoint, Outbox
 from espi_server.notify.outbox import URGENT
 
@@ -46,6 +48,10 @@ class Failed(Exception):
         self.wait = wait
 
 
+class Moot(Exception):
+    """There is nothing to say any more: what the message would tell is over. It counts as done."""
+
+
 @dataclass(frozen=True)
 class Message:
     """One message on its way; the id stays the same however often it is sent."""
@@ -61,7 +67,7 @@ class Channel(Protocol):
     """A way for messages to leave."""
 
     def send(self, message: Message) -> None:
-        """Deliver it, or raise Failed (try again) or GivesUp (never)."""
+        """Deliver it, or raise Failed (try again), GivesUp (never) or Moot (no need any more)."""
         ...
 
 
@@ -76,26 +82,31 @@ class Sender:
 
     def works(self, *, slow: bool) -> list[Work]:
         """What a worker does: prompt endpoints, and with `slow` those others would have to wait for."""
-        kinds = (False, True) if slow else (False,)
-        chosen = [("endpoint", and_(Endpoint.slow.is_(each), _waiting())) for each in kinds]
-        return [
-            Work(name, Endpoint, self._serve, where, lease=self.lease, tries=_FOREVER)
-            for name, where in chosen
-        ]
+        return [self._prompt, self._patient] if slow else [self._prompt]
+
+    @cached_property
+    def _prompt(self) -> Work:
+        return self._work(Endpoint.slow.is_(False))
+
+    @cached_property
+    def _patient(self) -> Work:
+        return self._work(Endpoint.slow.is_(True))
+
+    def _work(self, whose: Any) -> Work:
+        return Work(
+            "endpoint", Endpoint, self._serve, and_(whose, _waiting()), lease=self.lease, tries=_FOREVER
+        )
 
     def _serve(self, task: Task) -> dict[str, Any]:
         """One endpoint's turn. It ends by Again: an endpoint is never done."""
-        turn = _Turn(self.database, task.lease)
+        turn, mine = _Turn(self.database, task.lease), Outbox.__table__.c.endpoint_id == task.lease.id
         channel = self.channels[task.lease.values["name"].partition(":")[0]]
         until = time.monotonic() + self.slice
-        while time.monotonic() < until:
-            task.alive()
-            lease = take(self.database, Outbox, Outbox.endpoint_id == task.lease.id, self.lease)
-            if lease is None:
-                break
+        while lease := take(self.database, Outbox, mine, self.lease, among=1):
             turn.attempt(channel, lease)
-            if turn.turned_slow:
-                break  # its next turn is with those who have time for it
+            if turn.turned_slow or time.monotonic() >= until:
+                break  # others have their turn; one that is slow has its next with those who have time for it
+            task.alive()
         raise turn.over("", 0)
 
 
@@ -104,6 +115,7 @@ class _Turn:
 
     def __init__(self, database: Database, endpoint: Lease) -> None:
         self._database = database
+        self._endpoint = endpoint
         self._id = endpoint.id
         self._longest_rest = URGENT_REST if endpoint.values["name"] == URGENT else LONGEST_REST
         self._failures: int = endpoint.values["failures"]
@@ -127,8 +139,12 @@ class _Turn:
         message = Message(lease.id, row["utility_id"], row["kind"], row["recipient"], row["payload"])
         try:
             channel.send(message)
+        except Moot as error:
+            lease.finish(str(error), finished_at=clock.seconds())
+            return
         except GivesUp as error:
             lease.park(str(error), finished_at=clock.seconds())
+            warning.parked(self._database, self._endpoint, self._failing_since)
             return
         except AWAY:
             raise  # the database; nobody can say what became of it
@@ -147,6 +163,7 @@ class _Turn:
         since = lease.values["failing_since"] or now
         if now - since >= GIVEN_UP:
             lease.park(f"Not delivered in three days. The last time: {words}", finished_at=now)
+            warning.parked(self._database, self._endpoint, self._failing_since)
         else:
             pause = min(max(SHORTEST, 3 * lease.values["pause"]), LONGEST)
             wait = min(max(_jitter(pause), asked), max(since + GIVEN_UP - now, SHORTEST))
@@ -155,6 +172,8 @@ class _Turn:
         self._failing_since = self._failing_since or now
         if now - self._failing_since >= GIVEN_UP:
             self._park_old(now, words)
+        elif now - self._failing_since >= warning.DAY:
+            warning.failing(self._database, self._endpoint, self._failing_since)
         rest = min(SHORTEST << 2 * min(self._failures - 1, 10), self._longest_rest)
         raise self.over(words, max(_jitter(rest), asked))
 
@@ -163,9 +182,11 @@ class _Turn:
         old = (Outbox.endpoint_id == self._id, Outbox.state == DUE, Outbox.queued_at <= now - GIVEN_UP)
         reason = f"Nothing was delivered there for three days. The last time: {words}"[:2_000]
         with self._database.writing() as session:
-            session.execute(
+            given_up: Any = session.execute(
                 update(Outbox).where(*old).values(state=PARKED, last_error=reason, finished_at=now)
             )
+        if given_up.rowcount:
+            warning.parked(self._database, self._endpoint, self._failing_since)
 
     def _recovered(self) -> None:
         """It works again: what waits for it need not wait any longer."""

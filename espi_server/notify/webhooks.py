@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -21,7 +22,7 @@ from espi_server.db import Database
 from espi_server.espi.authorization import BatchList
 from espi_server.jobs.worker import GivesUp
 from espi_server.notify import outbox, signing
-from espi_server.notify.sending import LONGEST, Failed, Message
+from espi_server.notify.sending import LONGEST, Failed, Message, Moot
 from espi_server.settings import Settings
 
 GONE = 410
@@ -39,6 +40,9 @@ class Destination:
 Destinations = Callable[[Session, uuid.UUID], Destination | None]
 """The destination of an application; applications are known to another room."""
 
+Stands = Callable[[Session, Mapping[str, Any]], bool]
+"""Is what a message's payload tells of still so?"""
+
 
 def reach(settings: Settings) -> Reach:
     """What may be spoken to in this installation: public addresses alone, but on a developer's machine."""
@@ -53,11 +57,12 @@ class Webhooks:
     client: Client
     destinations: Destinations
     key: str
+    stands: Stands = lambda session, payload: True
 
     def send(self, message: Message) -> None:
-        """Deliver it, or raise Failed or GivesUp; 2xx alone is success, whatever follows the status."""
+        """Deliver it, or raise Failed, GivesUp or Moot; 2xx alone is success, whatever follows the status."""
         way, _, id = message.recipient.partition(":")
-        address, secrets = self._where(way, uuid.UUID(id))
+        address, secrets = self._where(way, uuid.UUID(id), message.payload)
         type, body = _event(message) if way == outbox.EVENTS else _batch_list(message)
         signed = signing.headers(message.id, clock.seconds(), body, secrets)
         try:
@@ -70,8 +75,12 @@ class Webhooks:
             raise Failed(str(error)) from error
         _judge(answer)
 
-    def _where(self, way: str, application_id: uuid.UUID) -> tuple[str, list[bytes]]:
+    def _where(
+        self, way: str, application_id: uuid.UUID, payload: Mapping[str, Any]
+    ) -> tuple[str, list[bytes]]:
         with self.database.reading() as session:
+            if not self.stands(session, payload):
+                raise Moot("What it would tell is over.")
             found = self.destinations(session, application_id) or Destination(None, None)
             address = found.event_uri if way == outbox.EVENTS else found.notify_uri
             if not address:

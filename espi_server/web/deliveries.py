@@ -13,9 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import escape, quoteattr
 
-from flask import Blueprint, Response, json, request
+from flask import Blueprint, Response, request
 from sqlalchemy import select
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
@@ -35,11 +34,11 @@ from espi_server.jobs import later
 from espi_server.jobs.leases import DONE, DUE, PARKED, RUNNING
 from espi_server.jobs.models import Job
 from espi_server.rates.arriving import arrived
-from espi_server.web.answers import prefers_xml
 from espi_server.web.asked import Asked
 from espi_server.web.described import OBJECT, TEXT, Answer, Schema, describes
 from espi_server.web.house import house
 from espi_server.web.resources import admitted
+from espi_server.web.states import written
 
 BUSY = "All places for deliveries are taken just now. Wait a moment and send it again."
 ACCEPTED = ("application/atom+xml", "application/xml", "text/xml")
@@ -297,7 +296,7 @@ def _at_once(asked: Asked, wanted: Delivery, file: Path) -> Response:
         result = delivery.take_in(house().database, wanted, file, limits=_limits(), arrived=arrived)
     except Unreadable as error:
         raise _unreadable(str(error)) from None
-    answer = _written(_told(result, asked.base, wanted), "delivery")
+    answer = written(_told(result, asked.base, wanted), "delivery")
     new = delivery.created(result)
     if new:
         answer.headers["Location"] = _href(new, asked.base, wanted.customer_id)
@@ -355,7 +354,7 @@ def _job(job: Job, asked: Asked) -> Response:
         told["reason"] = job.last_error
     if job.result is not None:
         told["result"] = _told(job.result, asked.base, Delivery(**job.payload))
-    answer = _written(told, "state")
+    answer = written(told, "state")
     if job.state in (DUE, RUNNING):
         answer.headers["Retry-After"] = str(PAUSE)
     return answer
@@ -400,25 +399,3 @@ def _href(each: Mapping[str, Any], base: str, customer: str | None) -> str:
         if kind == "UsagePoint"
         else f"{paths.usage_point(at, point)}/{kind}/{id}"
     )
-
-
-def _written(told: Mapping[str, Any], root: str) -> Response:
-    headers = {"Cache-Control": "no-store", "Vary": "Accept"}
-    if prefers_xml(request.accept_mimetypes):
-        document = f'<?xml version="1.0" encoding="UTF-8"?>{_element(root, told)}'
-        return Response(document, content_type=_XML, headers=headers)
-    return Response(json.dumps(told), content_type=_JSON, headers=headers)
-
-
-def _element(name: str, value: Any) -> str:
-    """Plain XML: a table is an element with children, a list repeats its singular."""
-    if isinstance(value, Mapping):
-        return f"<{name}>{''.join(_element(key, each) for key, each in value.items())}</{name}>"
-    if isinstance(value, list):
-        return f"<{name}>{''.join(_item(name, each) for each in value)}</{name}>"
-    return f"<{name}>{escape(str(value))}</{name}>" if value is not None else ""
-
-
-def _item(name: str, value: Mapping[str, Any]) -> str:
-    attributes = "".join(f" {key}={quoteattr(str(each))}" for key, each in value.items() if each is not None)
-    return f"<entry{attributes}/>"

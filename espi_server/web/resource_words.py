@@ -10,7 +10,7 @@ from typing import Any
 from espi_server.espi import mapping, rows
 from espi_server.espi.mapping import json_schema
 from espi_server.espi.paths import Pattern
-from espi_server.web.described import TEXT, Answer, Operation, Parameter, Schema
+from espi_server.web.described import OBJECT, TEXT, Answer, Operation, Parameter, Schema
 from espi_server.web.negotiation import Representation, offered
 from espi_server.web.sending import ATOM, XML
 
@@ -31,6 +31,13 @@ _HEADERS = {
     "ETag": "Differs wherever a byte of the answer could.",
     "Last-Modified": "When anything in it last changed.",
     "Link": "The pages around this one, `next` and `previous`, where max-results or depth is given.",
+}
+_LATER: Mapping[int, Answer] = {
+    202: Answer(
+        "It is being prepared, as this utility does with large batches. The same request gives it later.",
+        {"application/json": OBJECT, XML: TEXT},
+        {"Location": "The same address.", "Retry-After": "Seconds to wait."},
+    )
 }
 _UNSELECTED = frozenset({"read_service_status_entry", "application_information_entry"})
 
@@ -63,6 +70,7 @@ def resource(pattern: Pattern) -> Operation:
         "customer" if pattern.is_customer else "batch" if pattern.is_batch else "usage",
         {
             200: Answer("The data, as far as the token's grant allows.", _media(pattern), _HEADERS),
+            **(_LATER if pattern.is_batch and not pattern.is_customer else {}),
             304: Answer("What you have is still right."),
         },
         description=f"Function block {blocks}." if blocks else "",

@@ -31,7 +31,7 @@ from espi_server.espi.query import Query
 from espi_server.espi.raw import parser
 from espi_server.espi.rights import FULL, Rights
 from espi_server.espi.scope import is_bulk_id
-from espi_server.web import certificates, customers, sending, small
+from espi_server.web import certificates, customers, preparing, sending, small
 from espi_server.web.asked import Asked, scope_rights
 from espi_server.web.house import house
 from espi_server.web.negotiation import Representation
@@ -104,10 +104,14 @@ def batch(asked: Asked) -> Response:
     """A subscription's, a usage point's or a customer's whole tree."""
     point = asked.id("UsagePoint") if "UsagePoint" in asked.ids else None
     _check_sees(asked, "UsagePoint")
-    made = Feed(house().database, asked.asking(usage_point=point))
-    if not made.measured.points:
-        _check_there(asked)
-    return sending.feed(asked)(made)
+
+    def measured() -> Feed:
+        made = Feed(house().database, asked.asking(usage_point=point))
+        if not made.measured.points:
+            _check_there(asked)
+        return made
+
+    return preparing.answer(asked, measured)
 
 
 def _check_there(asked: Asked) -> None:
@@ -128,13 +132,17 @@ def bulk(asked: Asked) -> Response:
     if not is_bulk_id(bulk_id):
         raise asked.nowhere()
     opened = opening.bulk(utility, asked.application, bulk_id)
-    made = Feed(house().database, asked.asking(opened=opened))
-    if not made.measured.points:
-        # Nothing is open now; was it ever?
-        with house().database.reading() as session:
-            if not own.names_bulk(session, utility, asked.application, bulk_id):
-                raise asked.nowhere()
-    return sending.feed(asked)(made)
+
+    def measured() -> Feed:
+        made = Feed(house().database, asked.asking(opened=opened))
+        if not made.measured.points:
+            # Nothing is open now; was it ever?
+            with house().database.reading() as session:
+                if not own.names_bulk(session, utility, asked.application, bulk_id):
+                    raise asked.nowhere()
+        return made
+
+    return preparing.answer(asked, measured)
 
 
 def collection(asked: Asked) -> Response:

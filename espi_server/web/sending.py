@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from datetime import UTC, datetime
 from itertools import chain
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from flask import Response, request
@@ -28,36 +29,73 @@ VARY = "Accept, Accept-Encoding, Authorization"
 _SMALL = 1024  # bytes below which compressing is not worth it
 
 
+class Made(Protocol):
+    """A feed ready to be sent: as it was measured, in another form, or prepared."""
+
+    @property
+    def state(self) -> str:
+        """A digest that differs wherever a byte could."""
+        ...
+
+    @property
+    def updated(self) -> int:
+        """When anything in it last changed, epoch seconds."""
+        ...
+
+    @property
+    def entries(self) -> int:
+        """How many go out, once `body` was asked for."""
+        ...
+
+    @property
+    def links(self) -> Sequence[Link]:
+        """To the pages around this one."""
+        ...
+
+    def body(self, encoding: str) -> tuple[int, Generator[bytes, None, None]]:
+        """The exact length in bytes, and the bytes, as `gzip` or `identity`."""
+        ...
+
+    def length(self, encoding: str) -> int:
+        """The exact length alone."""
+        ...
+
+
 def feed(asked: Asked, *, only: str | None = None) -> Callable[[Feed], Response]:
     """How a measured feed is sent; `only` is the address of the one entry a table is wanted of."""
+    return lambda measured: send(asked, *represented(asked, measured, only))
 
-    def send(measured: Feed) -> Response:
-        made, media_type = _represented(asked, measured, only)
-        encoding = _encoding()
-        tag = _tag(made.state, encoding)
-        if (answer := _unchanged(tag, made.updated)) is not None:
-            return answer
-        turnstile, application = house().turnstile, asked.grant.application_id
-        if request.method == "HEAD":
-            with turnstile.inside_for(application):
-                length = made.length(encoding)
-            answer = _headed(Response(content_type=media_type), tag, made.updated, encoding, length)
-            return _linked(answer, asked, made)
-        turnstile.enter(application)
-        try:
-            length, parts = made.body(encoding)
-            # What fails at once is answered with a problem, not with a broken connection.
-            first = next(parts)
-            _record(asked, made.entries, length)
-        except BaseException:
-            turnstile.leave(application)
-            raise
-        answer = Response(chain((first,), parts), content_type=media_type)
-        answer.call_on_close(parts.close)
-        answer.call_on_close(lambda: turnstile.leave(application))
-        return _linked(_headed(answer, tag, made.updated, encoding, length), asked, made)
 
-    return send
+def send(asked: Asked, made: Made, media_type: str) -> Response:
+    """The answer to a request for it, with a place for as long as it lasts and a line on the record."""
+    if (answer := unchanged(made)) is not None:
+        return answer
+    encoding = _encoding()
+    tag = _tag(made.state, encoding)
+    turnstile, application = house().turnstile, asked.grant.application_id
+    if request.method == "HEAD":
+        with turnstile.inside_for(application):
+            length = made.length(encoding)
+        answer = _headed(Response(content_type=media_type), tag, made.updated, encoding, length)
+        return _linked(answer, asked, made)
+    turnstile.enter(application)
+    try:
+        length, parts = made.body(encoding)
+        # What fails at once is answered with a problem, not with a broken connection.
+        first = next(parts)
+        _record(asked, made.entries, length)
+    except BaseException:
+        turnstile.leave(application)
+        raise
+    answer = Response(chain((first,), parts), content_type=media_type)
+    answer.call_on_close(parts.close)
+    answer.call_on_close(lambda: turnstile.leave(application))
+    return _linked(_headed(answer, tag, made.updated, encoding, length), asked, made)
+
+
+def unchanged(made: Made) -> Response | None:
+    """304 where the client has it already."""
+    return _unchanged(_tag(made.state, _encoding()), made.updated)
 
 
 def document(
@@ -84,7 +122,7 @@ def said(asked: Asked, body: bytes, media_type: str) -> tuple[bytes, str]:
     return body, media_type
 
 
-def _represented(asked: Asked, measured: Feed, only: str | None) -> tuple[Feed | Translated, str]:
+def represented(asked: Asked, measured: Feed, only: str | None = None) -> tuple[Feed | Translated, str]:
     """A feed as it was asked for, and its media type."""
     if asked.representation is Representation.ATOM:
         return measured, ATOM
@@ -97,7 +135,7 @@ def _table(asked: Asked) -> Table:
     return BillRows(zone) if asked.pattern.kind == "UsageSummary" else ReadingRows(zone)
 
 
-def _linked(answer: Response, asked: Asked, made: Feed | Translated) -> Response:
+def _linked(answer: Response, asked: Asked, made: Made) -> Response:
     """The answer with the links of its page, which are known once it is written."""
     return answer if asked.query.limit is None else _with_links(answer, made.links)
 

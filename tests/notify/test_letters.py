@@ -31,7 +31,8 @@ from tests.energy import feeds
 EVERY_CLASS = [each.term for each in DataClass]
 VALUES: dict[str, Any] = {
     "company": "Sun & <Sons>", "utility": "Valley Electric", "shared": EVERY_CLASS, "given": date(2026, 3, 1),
-    "until": date(2027, 3, 1), "ended": date(2026, 9, 5), "reason": "expired",
+    "until": date(2027, 3, 1), "ended": date(2026, 9, 5), "reason": "expired", "since": date(2026, 9, 4),
+    "server": "sun.example.org",
 }  # fmt: skip
 
 

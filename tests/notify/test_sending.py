@@ -50,19 +50,18 @@ def put(database: Database, utility: uuid.UUID, *recipients: str) -> None:
 
 
 def worker(database: Database, channel: Script, **more: int) -> Worker:
-    return Worker(
-        database, Sender(database, {"application": channel, "people": channel}, **more).works(slow=True)
-    )
+    channels = {"application": channel, "people": Script()}  # people: a company's own, who hear of its server
+    return Worker(database, Sender(database, channels, **more).works(slow=True))
 
 
 def rows(database: Database) -> list[Outbox]:
     with database.reading() as session:
-        return list(session.scalars(select(Outbox).order_by(Outbox.id)))
+        return list(session.scalars(select(Outbox).where(Outbox.kind == "note").order_by(Outbox.id)))
 
 
 def endpoint(database: Database) -> Endpoint:
     with database.reading() as session:
-        return session.scalars(select(Endpoint)).one()
+        return session.scalars(select(Endpoint).where(Endpoint.name == "application:1")).one()
 
 
 def until_over(database: Database, channel: Script, freeze: Freeze) -> list[int]:
@@ -144,6 +143,25 @@ def test_one_message_that_always_fails_does_not_hold_up_the_others(
         worker(database, channel).sweep()
 
     assert [row.state for row in rows(database)].count("done") == 5
+
+
+def test_a_backlog_delays_others_by_a_turn_and_the_one_served_longest_ago_comes_first(
+    database: Database, north: uuid.UUID, freeze: Freeze
+) -> None:
+    class TakesTime(Script):
+        def send(self, message: Message) -> None:
+            super().send(message)
+            freeze(NOW + len(self.sent))
+
+    channel = TakesTime()
+    put(database, north, *["application:1"] * 5, "application:2", "application:2", "application:3")
+
+    worker(database, channel, slice=0).sweep()  # one message a turn
+
+    order = [message.recipient[-1] for message in channel.sent]
+    assert sorted(order[:3]) == ["1", "2", "3"]
+    assert sorted(order[3:5]) == ["1", "2"]
+    assert order[5:] == ["1"] * 3
 
 
 def test_what_can_never_succeed_is_parked_at_once(database: Database, north: uuid.UUID) -> None:

@@ -19,7 +19,7 @@ from espi_server.accounts import utilities
 from espi_server.adapters.http import Client, Reach
 from espi_server.db import Database
 from espi_server.notify import outbox
-from espi_server.notify.sending import Sender
+from espi_server.notify.sending import Message, Sender
 from espi_server.notify.webhooks import Webhooks
 from espi_server.settings import DEVELOPMENT_SECRET
 
@@ -160,4 +160,11 @@ def sender(database: Database, **more: Any) -> Sender:
     """Sends to receivers on this machine; `deadline` is what one attempt may take."""
     client = Client(Reach(anywhere=True), deadline=more.pop("deadline", 5.0))
     webhooks = Webhooks(database, client, announcing.destination, DEVELOPMENT_SECRET)
-    return Sender(database, {"application": webhooks, "events": webhooks}, **more)
+    return Sender(database, {"application": webhooks, "events": webhooks, "people": Nobody()}, **more)
+
+
+class Nobody:
+    """People who take whatever they are sent."""
+
+    def send(self, message: Message) -> None:
+        """Nothing can go wrong."""

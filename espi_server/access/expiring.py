@@ -1,0 +1,96 @@
+"""Telling ahead that an authorization will run out: the customer by a letter, the company as of any other news.
+
+A notice is remembered with the end it told of, so each is given once; and an end that was moved has notices of its
+own. What was put before an end moved, or the authorization ended, is not sent any more.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from espi_server import clock
+from espi_server.access import announcing
+from espi_server.access.addresses import resource_base
+from espi_server.access.models import Application, Authorization, ExpiryNotice
+from espi_server.accounts.models import Utility
+from espi_server.db import Database, add_if_new
+from espi_server.espi import paths
+from espi_server.notify import outbox
+
+KIND = "authorization.expiring"
+DAY = 86_400
+_AT_ONCE = 200
+
+
+def remind(database: Database, installation: str, days: Sequence[int]) -> None:
+    """Tell of every authorization that ends within so many days; of the fewest alone where several are due."""
+    for each in sorted(days):
+        told = _AT_ONCE
+        while told == _AT_ONCE:
+            with database.writing() as session:
+                told = _remind_some(session, installation, each, [more for more in days if more >= each])
+
+
+def _remind_some(session: Session, installation: str, days: int, covered: Sequence[int]) -> int:
+    """The next notices of this many days ahead, which stand for the `covered` earlier ones too."""
+    due = session.scalars(_due(days)).all()
+    for row in due:
+        fresh = [_note(session, row, each) for each in covered]
+        if fresh[covered.index(days)]:
+            _tell(session, row, installation)
+    return len(due)
+
+
+def _due(days: int) -> Any:
+    """Live authorizations inside that time, not yet told, and not so short that they began inside it."""
+    now = clock.seconds()
+    told = select(ExpiryNotice.days).where(
+        ExpiryNotice.authorization_id == Authorization.id,
+        ExpiryNotice.ends_at == Authorization.ends_at,
+        ExpiryNotice.days == days,
+    )
+    return (
+        select(Authorization)
+        .where(Authorization.ended_at.is_(None), Authorization.ends_at > now)
+        .where(Authorization.ends_at <= now + days * DAY)
+        .where(Authorization.starts_at < Authorization.ends_at - days * DAY, ~told.exists())
+        .order_by(Authorization.ends_at)
+        .limit(_AT_ONCE)
+    )
+
+
+def _note(session: Session, row: Authorization, days: int) -> bool:
+    values = {"authorization_id": row.id, "ends_at": row.ends_at, "days": days}
+    return add_if_new(session, ExpiryNotice, values)
+
+
+def _tell(session: Session, row: Authorization, installation: str) -> None:
+    subject = {"authorization": str(row.id), "ends_at": row.ends_at}
+    if row.customer_id is not None:
+        recipient = f"customer:{row.customer_id}"
+        outbox.put(session, row.utility_id, KIND, recipient=recipient, payload=subject)
+    utility = session.get_one(Utility, row.utility_id)
+    base = resource_base(utility.base_url, utility.code, installation)
+    application = session.get_one(Application, row.application_id)
+    address = paths.authorization(base, str(row.id))
+    data = {"authorization": str(row.id)}
+    announcing.put(session, application, KIND, [address], data, subject=subject)
+
+
+def stands(session: Session, payload: Mapping[str, Any]) -> bool:
+    """Is the end that a message's payload tells of, if it does, still that of a live authorization?"""
+    subject = payload.get("subject")
+    if subject is None:
+        return True
+    row = session.get(Authorization, uuid.UUID(subject["authorization"]))
+    return row is not None and is_ahead(row, subject["ends_at"])
+
+
+def is_ahead(row: Authorization, ends_at: int) -> bool:
+    """Will it run out then, unless somebody does something?"""
+    return row.ended_at is None and row.ends_at == ends_at > clock.seconds()
