@@ -166,6 +166,19 @@ def record(session: Session, application: Application, act: str, by: str, **deta
     audit.record(session, application.utility_id, act, actor=by, subject=subject, **detail)
 
 
+def stated(application: Application) -> dict[str, Any]:
+    """What a company says of its application and may change, by name."""
+    columns = ("name", "scope", "redirect_uris", "notify_uri", "jwks", "certificates")
+    return {**application.information, **{name: getattr(application, name) for name in columns}}
+
+
+def record_change(session: Session, application: Application, by: str, before: Mapping[str, Any]) -> None:
+    """Write down which fields differ from `before`; not what they say, that may be somebody's name."""
+    now = stated(application)
+    changed = sorted(name for name in {*before, *now} if now.get(name) != before.get(name))
+    record(session, application, "application.changed", by, fields=changed)
+
+
 def _record_new(session: Session, application: Application, by: str) -> None:
     given = {name: getattr(application, name) for name in ("client_id", "policy", "status")}
     record(session, application, "application.added", by, **given)

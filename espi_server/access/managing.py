@@ -154,15 +154,13 @@ def register_anew(
     is_moved = (addresses or application.redirect_uris, notify) != (
         application.redirect_uris, application.notify_uri,
     )  # fmt: skip
-    before = _stated(application)
+    before = applications.stated(application)
     application.redirect_uris = addresses or application.redirect_uris
     application.notify_uri = notify
     application.information = {**application.information, **dict(_spoken(stated))}
     application.updated_at = clock.seconds()
     actor = _actor(application, by)
-    # Which fields, not what they say: that may be somebody's name.
-    changed = sorted(name for name, value in _stated(application).items() if value != before.get(name))
-    applications.record(session, application, "application.changed", actor, fields=changed)
+    applications.record_change(session, application, actor, before)
     status = getattr(stated, "data_custodian_application_status", None)
     if by == "custodian" and status is not None:
         applications.set_status(session, application, int(status), by=actor)
@@ -170,11 +168,6 @@ def register_anew(
         applications.set_status(session, application, applications.REVIEW, by=actor)
     else:
         applications.note_change(session, application)
-
-
-def _stated(application: Application) -> dict[str, Any]:
-    addresses = {"redirect_uris": application.redirect_uris, "notify_uri": application.notify_uri}
-    return {**application.information, **addresses}
 
 
 def _spoken(stated: espi.ApplicationInformation) -> Iterator[tuple[str, Any]]:

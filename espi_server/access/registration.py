@@ -59,17 +59,19 @@ def register(
     """A new application, and all that is told of it once: its secret and the token it is managed with."""
     admitted, said = _admitted(session, utility, given, invitation, place)
     wanted = client_metadata.read(said, admitted, place.reachable)
+    by = f"{admitted.by}:{admitted.company}"[:256]
     try:
-        made = applications.register(
-            session, utility, wanted, by=f"{admitted.by}:{admitted.company}"[:256], reachable=place.reachable
-        )
+        made = applications.register(session, utility, wanted, by=by, reachable=place.reachable)
     except Conflict as error:
         raise BadMetadata(error.detail) from error
     except IntegrityError as error:  # two of one name at the same moment
         raise BadMetadata(_TAKEN) from error
     answer = document(made, utility, place) | _token(session, utility, made)
     if made.information[METHOD] in policies.SECRETS:
-        answer |= {"client_secret": applications.new_secret(session, made), "client_secret_expires_at": 0}
+        answer |= {
+            "client_secret": applications.new_secret(session, made, by=by),
+            "client_secret_expires_at": 0,
+        }
     return answer | ({STATEMENT: given[STATEMENT]} if STATEMENT in given else {})
 
 
@@ -128,11 +130,12 @@ def restate(
     wanted = client_metadata.read(given, admitted, place.reachable)
     if wanted.name != application.name and applications.is_taken(session, utility, wanted.name):
         raise BadMetadata(_TAKEN)
-    before = _looked_at(application)
+    before, said = _looked_at(application), applications.stated(application)
     _take(application, wanted)
     _flush(session)
+    applications.record_change(session, application, _itself(application), said)
     if _looked_at(application) != before and application.status == PRODUCTION:
-        applications.set_status(session, application, applications.REVIEW)
+        applications.set_status(session, application, applications.REVIEW, by=_itself(application))
     else:
         applications.note_change(session, application)
     answer = document(application, utility, place) | _token(session, utility, application)
@@ -220,6 +223,11 @@ def _looked_at(application: Application) -> tuple[Any, ...]:
     return (application.name, application.redirect_uris, application.notify_uri, method_of(application))
 
 
+def _itself(application: Application) -> str:
+    """A company that acts for itself, as the records name it."""
+    return f"client:{application.client_id}"
+
+
 def _take(application: Application, wanted: Registration) -> None:
     application.name, application.redirect_uris = wanted.name, list(wanted.redirect_uris)
     application.notify_uri, application.scope = wanted.notify_uri, wanted.scope
@@ -240,7 +248,8 @@ def _secret(session: Session, application: Application) -> dict[str, Any]:
     )
     needs_one = method_of(application) in policies.SECRETS
     if needs_one and has_one is None:
-        return {"client_secret": applications.new_secret(session, application), "client_secret_expires_at": 0}
+        secret = applications.new_secret(session, application, by=_itself(application))
+        return {"client_secret": secret, "client_secret_expires_at": 0}
     if has_one is not None and not needs_one:
         session.execute(
             update(ApplicationSecret)
