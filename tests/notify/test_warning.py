@@ -53,12 +53,18 @@ def sun(database: Database, freeze: Freeze) -> uuid.UUID:
 
 
 def live(
-    database: Database, server: Server, freeze: Freeze, first: int, hours: int, application: uuid.UUID | None
+    database: Database,
+    server: Server,
+    freeze: Freeze,
+    first: int,
+    hours: int,
+    application: uuid.UUID | None,
+    step: int = 1,
 ) -> None:
-    """Hours from `first` on, each with a new message for the application, if one is given."""
+    """Hours from `first` on, each `step` with a new message for the application, if one is given."""
     people = People(database, letters.composers(), server, None)
     worker = Worker(database, Sender(database, {"application": server, "people": people}).works(slow=True))
-    for hour in range(first, first + hours):
+    for hour in range(first, first + hours, step):
         freeze(NOW + hour * HOUR)
         if application is not None:
             town.put(database, application, f"https://data.example.org/{hour}")
@@ -126,7 +132,7 @@ def test_a_server_that_wants_no_more_is_told_of_once_a_week(
     server = Server()
     server.answer = GivesUp("It answered 410: it does not want to be told any more.")
 
-    live(database, server, freeze, 0, 24 * 8, sun)
+    live(database, server, freeze, 0, 24 * 8, sun, step=12)
 
     assert [to for to, _ in subjects(server)] == ["ops", "lead"] * 2
 
