@@ -21,6 +21,8 @@ from espi_server.web.states import written
 
 FORMS = {Representation.ATOM: "xml", Representation.JSON: "json", Representation.CSV: "csv"}
 
+COMPANIES = "AC"  # the letters of their tokens; a custodian's and a source's own are answered at once
+
 
 def answer(asked: Asked, measure: Callable[[], Feed]) -> Response:
     """The feed that `measure` makes, at once or later, as the utility will have it."""
@@ -40,9 +42,9 @@ def answer(asked: Asked, measure: Callable[[], Feed]) -> Response:
 
 def _least(asked: Asked) -> int | None:
     """How many entries a company's batch must have to be prepared; None where it is sent at once."""
-    if asked.is_custodian or asked.query.limit is not None:  # a page is small already
-        return None
     grant = asked.grant
+    if grant.letter not in COMPANIES or asked.query.limit is not None:  # a page is small already
+        return None
     return grant.prepare_bulk_from if asked.pattern.kind == "Bulk" else grant.prepare_from
 
 

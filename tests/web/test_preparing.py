@@ -107,6 +107,8 @@ def test_it_is_for_companies_of_utilities_that_want_it_and_for_batches_that_are_
     client.get(f"{sun.resource}?max-results=2", sun, check=200)
     client.get(point, sun, check=202)
     client.get(sun.customer_resource, sun, check=200)
+    for machine in (custodian, make.token(towns, "upload")):
+        client.get(f"{make.base()}/Batch/RetailCustomer/{sun.customer}/UsagePoint", machine, check=200)
     having(towns, prepare_from=entries + 1)
     client.get(sun.resource, sun, check=200)
     having(towns, prepare_from=entries)
