@@ -186,6 +186,7 @@ def test_of_a_yes_and_a_no_at_once_one_counts(sun: Company) -> None:
 def test_whether_anybody_is_found_shows_neither_in_the_answer_nor_in_what_it_costs(sun: Company) -> None:
     seen: list[list[str]] = []
     answers = []
+    polls(sun, "unknown")  # that an application came from here is written down once
     for hint in (ADA, "nobody@example.org"):
         statements: list[str] = []
 
