@@ -105,13 +105,6 @@ def _days(value: Any) -> str:
     return " ".join(map(str, days))
 
 
-def _older(value: Any) -> str:
-    older = _text(value).split()
-    if len(older) > OLDER_SECRETS:
-        raise ValueError(f"at most {OLDER_SECRETS} secrets with blanks between")
-    return " ".join(older)
-
-
 def setting(default: Any, read: Callable[[Any], Any], help: str, *, secret: bool = False) -> Any:
     """One setting: its default, how its text is read, and a line of help."""
     return field(default=default, metadata={"read": read, "help": help, "secret": secret})
