@@ -11,7 +11,8 @@ import click
 from espi_server import migrate, work
 from espi_server.keyring import Keyring
 from espi_server.settings import Settings, declared
-from espi_server.shell import environment, opened, options, tell
+from espi_server.shell import environment, opened, options
+from espi_server.terminal import tell
 
 
 @click.command("migrate")

@@ -11,9 +11,6 @@ from espi_server import migrate
 from espi_server.db import Database
 from espi_server.errors import Unavailable
 from espi_server.settings import Settings
-from espi_server.terminal import tell
-
-__all__ = ["environment", "opened", "options", "tell"]
 
 
 def operator() -> str:

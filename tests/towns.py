@@ -1,6 +1,7 @@
 """Databases with two towns in them, made once per run and copied: two utilities that hold the very same names.
 
-`towns` is a fresh copy for tests that change something, `client` asks an application over it.
+`shared_towns` is one copy for a module, `towns` a fresh one for tests that change something, and `client` asks an
+application over it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from tests.make import Client
 
 UTILITIES = ("north", "south")
 
-__all__ = ["UTILITIES", "client", "towns", "towns_url"]
+__all__ = ["UTILITIES", "client", "shared_towns", "towns", "towns_url"]
 
 
 def build(url: str, folder: Path) -> None:
@@ -35,6 +36,17 @@ def towns_url(request: pytest.FixtureRequest, copies: Copies, tmp_path: Path) ->
     """The address of a fresh copy; each test that asks runs on both kinds."""
     with copies.of(request.param, "towns", build, tmp_path) as url:
         yield url
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def shared_towns(
+    request: pytest.FixtureRequest, copies: Copies, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Database]:
+    """A copy of both towns for all tests of a module, which leave each other what they need."""
+    with copies.of(request.param, "towns", build, tmp_path_factory.mktemp("shared")) as url:
+        database = Database(url, secret=DEVELOPMENT_SECRET)
+        yield database
+        database.close()
 
 
 @pytest.fixture

@@ -21,7 +21,8 @@ from espi_server.errors import Unreadable
 from espi_server.espi.scope import Scope, ScopeError
 from espi_server.notify.webhooks import reach
 from espi_server.settings import Settings
-from espi_server.shell import opened, operator, tell
+from espi_server.shell import opened, operator
+from espi_server.terminal import tell
 
 STATES = {1: "review", 2: "production", 3: "on hold", 4: "revoked"}
 HOUR = 3600

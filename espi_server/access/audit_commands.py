@@ -18,7 +18,8 @@ from espi_server.accounts import utilities
 from espi_server.accounts.models import Utility
 from espi_server.errors import Unreadable
 from espi_server.settings import Settings
-from espi_server.shell import opened, operator, tell
+from espi_server.shell import opened, operator
+from espi_server.terminal import tell
 
 MOMENT = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"])
 PROBLEMS = 1

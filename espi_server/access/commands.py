@@ -23,7 +23,8 @@ from espi_server.espi import paths
 from espi_server.espi.query import Query
 from espi_server.espi.scope import Scope, ScopeError
 from espi_server.settings import Settings
-from espi_server.shell import opened, operator, tell
+from espi_server.shell import opened, operator
+from espi_server.terminal import tell
 
 MACHINES = ("client", "registration", "upload", "custodian")
 LATEST = date(2199, 12, 31)

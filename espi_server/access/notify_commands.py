@@ -14,7 +14,8 @@ from espi_server.errors import Usage
 from espi_server.notify import outbox, signing
 from espi_server.notify.webhooks import reach
 from espi_server.settings import Settings
-from espi_server.shell import opened, operator, tell
+from espi_server.shell import opened, operator
+from espi_server.terminal import tell
 
 HOURS = 3600
 

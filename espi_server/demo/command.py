@@ -15,7 +15,7 @@ from espi_server.demo.greeting import DEFAULT_FOLDER, DEFAULT_PORT, again, curl,
 from espi_server.demo.households import every, named
 from espi_server.demo.watching import watched
 from espi_server.settings import PREFIX, Settings
-from espi_server.shell import tell
+from espi_server.terminal import tell
 
 IGNORED = ("ESPI_DATABASE_URL", "ESPI_CONFIG", "ESPI_BASE_URL", "ESPI_MODE", "ESPI_SECRET_KEY")
 

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
 from espi_server.demo.demo import Watch
 from espi_server.energy.importer import Progress as Done
-from espi_server.shell import tell
+from espi_server.terminal import tell
 
 _READING = 0.65  # reading the files takes about two thirds of an import, storing the rest
 

@@ -16,7 +16,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from espi_server.accounts import utilities
 from espi_server.accounts.models import PROFILES
 from espi_server.energy import derived, importer, layout
-from espi_server.shell import opened, tell
+from espi_server.shell import opened
+from espi_server.terminal import tell
 
 _LINE_EVERY = 10.0  # seconds, where there is no terminal to draw on
 _PHASES = {"reading": "Reading", "storing": "Storing"}

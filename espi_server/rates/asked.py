@@ -22,7 +22,7 @@ from espi_server.rates.explain import edge
 from espi_server.rates.files import TariffFile, read_cycles, read_sidecar, read_tariffs
 from espi_server.rates.tariff import Metering, Tariff
 from espi_server.rates.usage import Usage
-from espi_server.shell import tell
+from espi_server.terminal import tell
 
 MANY_KW = 250  # a home above this was probably read in Wh
 

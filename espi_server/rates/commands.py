@@ -18,7 +18,7 @@ from espi_server.rates.explain import explained
 from espi_server.rates.files import names_of, read_tariffs
 from espi_server.rates.options import with_options
 from espi_server.rates.output import as_object, table
-from espi_server.shell import tell
+from espi_server.terminal import tell
 
 
 class Rates(click.Group):

@@ -22,7 +22,8 @@ from espi_server.rates.files import label_of, names_of, read_json, read_tariffs
 from espi_server.rates.models import TariffRecord
 from espi_server.rates.output import SCHEMA_VERSION
 from espi_server.rates.sidecar import NO_SIDECAR, Sidecar
-from espi_server.shell import opened, tell
+from espi_server.shell import opened
+from espi_server.terminal import tell
 
 
 @click.command("import")

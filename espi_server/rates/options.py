@@ -13,7 +13,7 @@ import click
 from espi_server.rates.calendar import DAY
 from espi_server.rates.files import utc_instant
 from espi_server.rates.shape import DEAREST
-from espi_server.shell import tell
+from espi_server.terminal import tell
 
 ANY = TypeVar("ANY", bound=Callable[..., Any])
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 import uuid
 from collections.abc import Callable
 from datetime import date
@@ -28,6 +27,7 @@ from espi_server.settings import DEVELOPMENT_SECRET, BadSetting, Settings
 from espi_server.shell import operator
 from tests import make, oauth
 from tests.oauth import Company
+from tests.together import statuses
 
 pytestmark = pytest.mark.requirement("F-REC", "F-NOTE")
 
@@ -48,21 +48,6 @@ def acts(database: Database, code: str = "north") -> list[AuditEvent]:
 
 def names(database: Database) -> list[str]:
     return [each.act for each in acts(database)]
-
-
-def at_once(times: int, act: Callable[[int], Any]) -> list[int]:
-    together, found = threading.Barrier(times), list[int]()
-
-    def one(place: int) -> None:
-        together.wait()
-        found.append(act(place).status_code)
-
-    threads = [threading.Thread(target=one, args=(place,)) for place in range(times)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return sorted(found)
 
 
 def test_the_way_of_an_authorization_is_written_down_without_a_secret(sun: Company) -> None:
@@ -106,7 +91,7 @@ def test_of_fifty_refreshes_at_once_the_replay_is_one_act_and_one_alarm(sun: Com
     )
     token = sun.tokens()["refresh_token"]
 
-    assert at_once(50, lambda _: sun.refresh(token)) == [200] + [400] * 49
+    assert statuses(50, lambda _: sun.refresh(token)) == [200] + [400] * 49
 
     found = names(sun.database)
     assert (found.count("token.replayed"), found.count("token.issued")) == (1, 4)
@@ -133,7 +118,7 @@ def test_refreshes_of_many_families_side_by_side_do_not_wait_for_each_other_for_
     kept = [each.tokens()["refresh_token"] for each in companies]
 
     # Ten at once in each of five families: the first wins, the others end it.
-    found = at_once(50, lambda place: companies[place % 5].refresh(kept[place % 5]))
+    found = statuses(50, lambda place: companies[place % 5].refresh(kept[place % 5]))
 
     assert found == [200] * 5 + [400] * 45
     assert names(towns).count("token.replayed") == 5

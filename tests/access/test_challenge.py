@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -25,6 +24,7 @@ from espi_server.settings import DEVELOPMENT_SECRET
 from tests import letterbox, make
 from tests.copies import Copies
 from tests.letterbox import Box
+from tests.together import at_once
 from tests.towns import build
 
 COMPANY = {"company": "Sun"}
@@ -76,23 +76,16 @@ def other(code: str) -> str:
     return f"{(int(code) + 1) % 10**6:06d}"
 
 
-def at_once(times: int, act: Callable[[int], Any]) -> Counter[str]:
+def tried(times: int, act: Callable[[int], Any]) -> Counter[str]:
     """What so many tries at the same moment came to: the problem's name, or that of what was answered."""
-    together, found = threading.Barrier(times), Counter[str]()
 
-    def try_one(number: int) -> None:
-        together.wait()
+    def try_one(number: int) -> str:
         try:
-            found[type(act(number)).__name__] += 1
+            return type(act(number)).__name__
         except Problem as problem:
-            found[type(problem).__name__] += 1
+            return type(problem).__name__
 
-    threads = [threading.Thread(target=try_one, args=(number,)) for number in range(times)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return found
+    return Counter(at_once(times, try_one))
 
 
 # --- what a code confirms ------------------------------------------------------------------------------
@@ -194,7 +187,7 @@ def test_of_fifty_guesses_at_once_all_are_counted_and_five_are_looked_at(town: D
     begin(town, asked)
     code = box.code()
 
-    found = at_once(50, lambda _: challenge.check(town, MEANS, asked, other(code)))
+    found = tried(50, lambda _: challenge.check(town, MEANS, asked, other(code)))
 
     assert found == {"WrongCode": 4, "TooManyTries": 46}  # the fifth wrong one says that it was the last
     with pytest.raises(challenge.TooManyTries):
@@ -210,7 +203,7 @@ def test_a_right_code_that_comes_fifty_times_at_once_is_accepted_once(town: Data
     begin(town, asked)
     code = box.code()
 
-    found = at_once(50, lambda _: enter(town, asked, code))
+    found = tried(50, lambda _: enter(town, asked, code))
 
     assert found["Passed"] == 1
     assert set(found) <= {"Passed", "CodeOver", "TooManyTries"}
@@ -218,13 +211,13 @@ def test_a_right_code_that_comes_fifty_times_at_once_is_accepted_once(town: Data
 
 
 def test_a_person_gets_ten_codes_a_day_however_many_are_asked_for_at_once(town: Database) -> None:
-    found = at_once(14, lambda number: begin(town, subject(town, reference=f"request {number}")))
+    found = tried(14, lambda number: begin(town, subject(town, reference=f"request {number}")))
 
     assert found == {"Sent": 10, "EnoughForToday": 4}
 
 
 def test_of_codes_for_one_request_begun_at_once_one_lives(town: Database) -> None:
-    found = at_once(6, lambda _: begin(town, subject(town)))
+    found = tried(6, lambda _: begin(town, subject(town)))
 
     assert found == {"Sent": 1, "TooSoon": 5}
     with town.reading() as session:

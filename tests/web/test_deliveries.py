@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import socket
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -20,11 +19,9 @@ from espi_server.espi.paths import PATTERNS
 from espi_server.jobs.models import Job, JobPart
 from espi_server.web.house import EXTENSION
 from tests import make
-from tests.copies import KINDS, Copies
 from tests.energy import feeds, stored
 from tests.energy.feeds import Household
 from tests.serving import serve
-from tests.towns import build
 
 pytestmark = pytest.mark.requirement("FB_33")
 
@@ -186,15 +183,10 @@ def test_customer_data_come_by_the_custodian(sender: Sender) -> None:
     assert {each["outcome"] for each in told["results"] if each["kind"] == "Customer"} == {"changed"}
 
 
-@pytest.fixture(scope="module", params=KINDS)
-def archive(
-    request: pytest.FixtureRequest, copies: Copies, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Sender]:
-    """Both towns, for tests that post what is there already."""
-    with copies.of(request.param, "towns", build, tmp_path_factory.mktemp("archive")) as url:
-        database = Database(url)
-        yield Sender(database)
-        database.close()
+@pytest.fixture(scope="module")
+def archive(shared_towns: Database) -> Sender:
+    """For tests that post what is there already."""
+    return Sender(shared_towns)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -20,8 +19,6 @@ from schemathesis.specs.openapi.checks import (
 
 from espi_server.db import Database
 from espi_server.espi.paths import PATTERNS
-from tests.copies import KINDS, Copies
-from tests.towns import build
 from tests.web import world as worlds
 from tests.web.test_nothing_crosses import ids
 from tests.web.world import World
@@ -37,15 +34,10 @@ CHECKS = (
 pytestmark = pytest.mark.requirement("CEC5", "CEC7")
 
 
-@pytest.fixture(scope="module", params=KINDS)
-def playground(
-    request: pytest.FixtureRequest, copies: Copies, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[World]:
+@pytest.fixture(scope="module")
+def playground(shared_towns: Database) -> World:
     """Both towns with tokens of every kind; what is documented may change them."""
-    with copies.of(request.param, "towns", build, tmp_path_factory.mktemp("playground")) as url:
-        database = Database(url)
-        yield worlds.build(database)
-        database.close()
+    return worlds.build(shared_towns)
 
 
 def promised(world: World) -> Any:

@@ -30,6 +30,7 @@ from tests import letterbox, make, oauth
 from tests.copies import Copies
 from tests.letterbox import Box
 from tests.oauth import SCOPE, Company
+from tests.together import statuses
 from tests.towns import build
 
 ISSUER = "https://data.example.org/north"
@@ -96,21 +97,6 @@ def link(company: Company) -> str:
     return str(secret)
 
 
-def at_once(times: int, act: Callable[[], Any]) -> list[int]:
-    together, found = threading.Barrier(times), []
-
-    def one() -> None:
-        together.wait()
-        found.append(act().status_code)
-
-    threads = [threading.Thread(target=one) for _ in range(times)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return sorted(found)
-
-
 # --- the way of a request ------------------------------------------------------------------------------
 
 
@@ -153,7 +139,7 @@ def test_of_fifty_polls_at_once_one_gets_tokens(sun: Company) -> None:
     waited = handle(sun)
     oauth.agree(sun.database, link(sun))
 
-    found = at_once(50, lambda: polls(sun, waited))
+    found = statuses(50, lambda _: polls(sun, waited))
 
     assert found == [200] + [400] * 49
     with sun.database.reading() as session:
@@ -494,7 +480,7 @@ def test_an_application_asks_so_often_an_hour_however_many_at_once(
 ) -> None:
     monkeypatch.setattr(backchannel, "AN_HOUR", 5)
 
-    found = at_once(12, lambda: asks(sun))
+    found = statuses(12, lambda _: asks(sun))
     refused = asks(sun)
 
     assert found == [200] * 5 + [429] * 7

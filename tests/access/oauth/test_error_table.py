@@ -6,7 +6,7 @@ The rows are those of the standard's test plans (FB_31, FB_14): a request, its d
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -16,27 +16,15 @@ from werkzeug.test import TestResponse
 from espi_server import clock
 from espi_server.db import Database
 from tests import oauth
-from tests.copies import KINDS, Copies
 from tests.oauth import BACK, SCOPE, Company, in_address
-from tests.towns import build
 
 pytestmark = pytest.mark.requirement("FB_14", "FB_31")
 
 
-@pytest.fixture(scope="module", params=KINDS)
-def place(
-    request: pytest.FixtureRequest, copies: Copies, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Database]:
-    with copies.of(request.param, "towns", build, tmp_path_factory.mktemp("table")) as url:
-        database = Database(url)
-        yield database
-        database.close()
-
-
 @pytest.fixture(scope="module")
-def sun(place: Database) -> Company:
+def sun(shared_towns: Database) -> Company:
     """A third party of the first decade, as certification's are: without PKCE."""
-    company = oauth.company(place, policy="legacy")
+    company = oauth.company(shared_towns, policy="legacy")
     company.pkce = ("", {})
     return company
 
@@ -201,7 +189,7 @@ OF_A_REFRESH: dict[str, tuple[dict[str, str | None], str]] = {
 
 
 @pytest.fixture(scope="module")
-def granted(place: Database, sun: Company) -> dict[str, Any]:
+def granted(shared_towns: Database, sun: Company) -> dict[str, Any]:
     """Tokens of another customer's yes."""
     answer = sun.redeem(sun.code(yes={"customer": "C-2", "points": ("103",)}), code_verifier=None)
     found: dict[str, Any] = answer.json

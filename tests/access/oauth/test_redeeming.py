@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +14,7 @@ from espi_server.db import Database
 from espi_server.notify.models import Outbox
 from tests import make, oauth
 from tests.oauth import BACK, SCOPE, Company
+from tests.together import statuses
 
 pytestmark = pytest.mark.requirement("FB_31")
 
@@ -126,26 +126,10 @@ def test_a_token_of_one_kind_is_none_of_another(sun: Company, kind: str) -> None
     assert error(sun.refresh(said["access_token"])) == "invalid_grant"
 
 
-def at_once(times: int, act: Callable[[], Any]) -> list[int]:
-    """The statuses of so many tries at the same moment."""
-    together, found = threading.Barrier(times), []
-
-    def one() -> None:
-        together.wait()
-        found.append(act().status_code)
-
-    threads = [threading.Thread(target=one) for _ in range(times)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return sorted(found)
-
-
 def test_trap_3_of_fifty_redemptions_at_once_one_succeeds_and_the_replay_is_noticed(sun: Company) -> None:
     code = sun.code()
 
-    found = at_once(50, lambda: sun.redeem(code))
+    found = statuses(50, lambda _: sun.redeem(code))
 
     assert found == [200] + [400] * 49
     assert reasons(sun.database) == ["replayed"]
@@ -161,7 +145,7 @@ def test_trap_3_of_fifty_redemptions_at_once_one_succeeds_and_the_replay_is_noti
 def test_trap_4_of_fifty_refreshes_at_once_one_succeeds(sun: Company) -> None:
     token = sun.tokens()["refresh_token"]
 
-    found = at_once(50, lambda: sun.refresh(token))
+    found = statuses(50, lambda _: sun.refresh(token))
 
     assert found == [200] + [400] * 49
 
@@ -169,7 +153,7 @@ def test_trap_4_of_fifty_refreshes_at_once_one_succeeds(sun: Company) -> None:
 def test_two_codes_of_one_customer_redeemed_at_once_leave_one_authorization(sun: Company) -> None:
     codes = [sun.code() for _ in range(8)]
 
-    found = at_once(8, lambda: sun.redeem(codes.pop()))
+    found = statuses(8, lambda _: sun.redeem(codes.pop()))
 
     assert found == [200] * 8
     assert sorted(map(str, reasons(sun.database))) == ["None"] + ["replaced"] * 7

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -12,9 +12,7 @@ from werkzeug.test import TestResponse
 
 from espi_server.db import Database
 from tests import oauth
-from tests.copies import KINDS, Copies
 from tests.oauth import Company, basic
-from tests.towns import build
 
 CLIENT = {"grant_type": "client_credentials"}
 NOW = 1_790_000_000
@@ -23,22 +21,12 @@ ATTACKER, HOME, OFFICE = "203.0.113.9", "192.0.2.10", "2001:db8:1:2::3"
 pytestmark = pytest.mark.requirement("FB_13", "CEC5")
 
 
-@pytest.fixture(scope="module", params=KINDS)
-def place(
-    request: pytest.FixtureRequest, copies: Copies, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Database]:
-    with copies.of(request.param, "towns", build, tmp_path_factory.mktemp("throttled")) as url:
-        database = Database(url)
-        yield database
-        database.close()
-
-
 @pytest.fixture
-def sun(place: Database, freeze: Callable[[int], None], request: pytest.FixtureRequest) -> Company:
+def sun(shared_towns: Database, freeze: Callable[[int], None], request: pytest.FixtureRequest) -> Company:
     freeze(NOW)
-    with place.writing() as session:
+    with shared_towns.writing() as session:
         session.execute(text("DELETE FROM attempts"))
-    return oauth.company(place, request.node.name[:200])
+    return oauth.company(shared_towns, request.node.name[:200])
 
 
 def asks(
@@ -191,7 +179,7 @@ def test_where_the_counts_cannot_be_kept_nobody_gets_in(towns: Database) -> None
     assert b"access_token" not in answer.data
 
 
-def test_tries_to_register_wait_too(place: Database, sun: Company) -> None:
+def test_tries_to_register_wait_too(shared_towns: Database, sun: Company) -> None:
     client = sun.app.test_client()
 
     def tries(at: str) -> int:
@@ -203,8 +191,8 @@ def test_tries_to_register_wait_too(place: Database, sun: Company) -> None:
     assert tries(HOME) == 401
 
 
-def test_behind_a_proxy_it_is_the_client_s_address_that_counts(place: Database, sun: Company) -> None:
-    app = oauth.app(place, proxies=1)
+def test_behind_a_proxy_it_is_the_client_s_address_that_counts(shared_towns: Database, sun: Company) -> None:
+    app = oauth.app(shared_towns, proxies=1)
 
     def asked(secret: str, address: str) -> int:
         headers = basic(sun.client_id, secret) | {"X-Forwarded-For": address}
