@@ -23,6 +23,8 @@ from espi_server.web import (
     oauth_pages,
     openapi,
     pages,
+    portal,
+    portal_pages,
     registering,
     requests,
     resources,
@@ -77,6 +79,7 @@ def create_app(
     )
     requests.number(app)
     answers.answer_problems(app)
+    portal.prepare(app)
     for blueprint in _blueprints():
         app.register_blueprint(blueprint)
     if settings.proxies:
@@ -94,4 +97,5 @@ def _blueprints() -> list[Blueprint]:
         resources.blueprint(),
         deliveries.blueprint(),
         managing.blueprint(),
+        portal_pages.rooms,
     ]

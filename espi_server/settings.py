@@ -211,6 +211,8 @@ class Settings:
         _number,
         "seconds an address or a number must have stood in a customer's records before codes and links go there",
     )
+    session_idle: int = setting(900, _number, "seconds after which a customer who does nothing is signed out")
+    session_lifetime: int = setting(43_200, _number, "seconds after which she signs in again in any case")
     alarm_mail: str = setting(
         "",
         _mailbox,
@@ -267,6 +269,10 @@ class Settings:
             raise BadSetting("ESPI_PREPARED_BYTES and ESPI_PREPARED_SECONDS must be at least 1.")
         if self.notify_after < 0 or not 0 < self.senders <= 200:
             raise BadSetting("ESPI_NOTIFY_AFTER must be at least 0 and ESPI_SENDERS between 1 and 200.")
+        if not 0 < self.session_idle <= self.session_lifetime:
+            raise BadSetting(
+                "ESPI_SESSION_IDLE must be at least 1 and at most ESPI_SESSION_LIFETIME, both in seconds."
+            )
         if self.contact_after < 0:
             raise BadSetting("ESPI_CONTACT_AFTER must be at least 0.")
         if self.mail_url not in ("", CONSOLE) and "@" not in self.mail_from:

@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
+from typing import Any
 
 import click
 
 from espi_server.accounts import utilities
 from espi_server.accounts.models import PROFILES, UTILITY_KINDS, Utility
+from espi_server.accounts.portal import Portal, change
 from espi_server.shell import opened
 
 NEVER = "never"
+
+
+def portal_options(command: Any) -> Any:
+    """One option for each field of `Portal`; a yes-or-no field has two words."""
+    for each in reversed(fields(Portal)):
+        name = each.name.replace("_", "-")
+        word = f"--{name}/--no-{name}" if isinstance(each.default, bool) else f"--{name}"
+        command = click.option(
+            word, each.name, type=type(each.default), default=None, help=each.metadata["help"]
+        )(command)
+    return command
 
 
 @click.group()
@@ -98,6 +112,22 @@ def prepare(code: str, least: int | None, bulk: int | None) -> None:
     for name, entries in (("Batches", least), ("Bulk batches", bulk)):
         told = "are sent at once" if entries is None else f"are prepared from {entries} entries on"
         click.echo(f"{name} {told}.")
+
+
+@utility.command()
+@click.argument("code")
+@portal_options
+def portal(code: str, **chosen: Any) -> None:
+    """Say how a utility's pages for its customers look and behave; without options: show it.
+
+    \b
+    Example:  espi-server utility portal north --phone 1-800-555-0100 --accent "#0b5394"
+    """
+    given = {name: value for name, value in chosen.items() if value is not None}
+    with opened() as database, database.writing() as session:
+        now = change(utilities.find(session, code), **given)
+    for each in fields(now):
+        click.echo(f"{each.name:<18} {getattr(now, each.name)}")
 
 
 @utility.command("list")

@@ -43,6 +43,7 @@ class Utility(Base):
     qualities: Mapped[Json] = mapped_column(default=dict)  # the source's own quality words → ESPI codes
     prepare_from: Mapped[int | None]
     prepare_bulk_from: Mapped[int | None]
+    portal: Mapped[Json] = mapped_column(default=dict)  # its customers' pages (`accounts.portal`)
     created_at: Mapped[Seconds]
 
 
@@ -198,6 +199,7 @@ class Login(Base):
     email: Mapped[str | None] = mapped_column(Personal("login.email"), info=PII)
     email_since: Mapped[Seconds | None]  # when it was shown to be hers; codes go to no other
     password_digest: Mapped[str | None] = mapped_column(info=RESTRICTED)
+    language: Mapped[str | None] = mapped_column(String(32))
     status: Mapped[Code] = mapped_column(default="active")
     created_at: Mapped[Seconds]
 

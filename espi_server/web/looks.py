@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from flask import Flask, Response, current_app, render_template, request, url_for
 
+from espi_server.web import words
 from espi_server.web.house import house
 
 _STATIC = Path(__file__).parent / "static"
@@ -30,16 +32,25 @@ SANDBOX = "espi_server.sandbox"
 def prepare(app: Flask) -> None:
     """Let `app` show pages. Words pass through `_()` already, so that translations only have to be given."""
     environment: Any = app.jinja_env
-    environment.add_extension("jinja2.ext.i18n")
     environment.filters["visible"] = visible
-    environment.install_null_translations(newstyle=True)
+    words.prepare(app)
     app.after_request(_settle_static)
 
 
-def page(template: str, *, status: int = 200, styles: tuple[str, ...] = (), **values: Any) -> Response:
-    """A template as an answer; `styles` are the stylesheets it needs besides portal.css."""
+def page(
+    template: str,
+    *,
+    status: int = 200,
+    styles: Sequence[str] = (),
+    sheets: Sequence[str] = (),
+    **values: Any,
+) -> Response:
+    """A template as an answer; `styles` are the stylesheets it needs besides portal.css, or `sheets` the addresses of
+    all it needs."""
     settings = house().settings
-    sheets = [url_for("static", filename=name, v=_fingerprint(name)) for name in ("portal.css", *styles)]
+    sheets = sheets or [
+        url_for("static", filename=name, v=fingerprint(name)) for name in ("portal.css", *styles)
+    ]
     body = render_template(
         template, stylesheets=sheets, is_demo=current_app.extensions.get(SANDBOX, False), **values
     )
@@ -60,15 +71,16 @@ def visible(text: object) -> str:
 
 
 @lru_cache(maxsize=64)
-def _fingerprint(name: str) -> str:
+def fingerprint(name: str) -> str:
+    """What tells one state of a static file from another."""
     return hashlib.sha256((_STATIC / name).read_bytes()).hexdigest()[:12]
 
 
 def _settle_static(response: Response) -> Response:
     """A stylesheet's address holds its fingerprint, so a browser may keep it for good."""
-    if request.endpoint == "static":
+    if request.endpoint in ("static", "portal.static"):
         response.headers["X-Content-Type-Options"] = "nosniff"
         name = (request.view_args or {}).get("filename", "")
-        if response.status_code == 200 and request.args.get("v") == _fingerprint(name):
+        if response.status_code == 200 and request.args.get("v") == fingerprint(name):
             response.headers["Cache-Control"] = f"public, max-age={_YEAR}, immutable"
     return response

@@ -16,6 +16,7 @@ from werkzeug.routing import Rule
 
 from espi_server import __version__
 from espi_server.espi.paths import BY_NAME, LETTERS
+from espi_server.web import portal
 from espi_server.web.described import OBJECT, TEXT, Answer, Operation, Parameter, Schema, described, describes
 from espi_server.web.house import house
 from espi_server.web.resource_words import SCHEMAS, resource
@@ -136,6 +137,7 @@ def silent(app: Flask) -> list[str]:
         if (
             rule.endpoint in UNDESCRIBED
             or _room(rule) in FOR_PEOPLE | {RESOURCES}
+            or rule.rule.startswith(f"{portal.PREFIX}/")
             or _is_other_spelling(rule)
         ):
             continue

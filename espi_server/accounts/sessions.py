@@ -1,0 +1,134 @@
+"""Signed-in browsers: a row each, found by the digest of what the browser's cookie holds.
+
+Every sign-in and every further factor begins a new one, so that a cookie somebody planted is worth nothing. A session
+belongs to one utility and is nothing at another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import ColumnElement, select, update
+from sqlalchemy.orm import Session
+
+from espi_server import clock
+from espi_server.accounts.models import Login, LoginSession
+
+ACTIVE: Final = "active"
+_NOTED = 60  # seconds between two notes of when a session was seen last
+# Kinds of proof (RFC 8176): two of different kinds are two factors.
+_KINDS: Final = {
+    "pwd": "knows", "pin": "knows", "kba": "knows", "otp": "has", "sms": "has", "tel": "has", "hwk": "has",
+    "swk": "has", "sc": "has", "pop": "has", "fpt": "is", "face": "is", "iris": "is", "vbm": "is",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """Who sits in front of a browser: since when (epoch seconds), shown by which means (RFC 8176)."""
+
+    digest: bytes
+    login_id: uuid.UUID
+    customer_id: uuid.UUID | None
+    utility_id: uuid.UUID
+    name: str
+    at: int
+    amr: tuple[str, ...]
+    acr: str | None
+    language: str | None
+    seen_at: int
+
+    @property
+    def has_second_factor(self) -> bool:
+        """Were two factors of different kinds shown at this sign-in?"""
+        kinds = {_KINDS[each] for each in self.amr if each in _KINDS}
+        return "mfa" in self.amr or len(kinds) > 1
+
+
+def begin(
+    session: Session,
+    login: Login,
+    *,
+    amr: Sequence[str],
+    lifetime: int,
+    acr: str | None = None,
+    at: int | None = None,
+) -> str:
+    """A new session of this login: what its cookie holds. `at` is when she showed who she is, now unless told."""
+    secret, now = secrets.token_urlsafe(32), clock.seconds()
+    session.add(
+        LoginSession(
+            digest=_digest(secret),
+            login_id=login.id,
+            utility_id=login.utility_id,
+            authenticated_at=now if at is None else at,
+            amr=list(amr),
+            acr=acr,
+            seen_at=now,
+            ends_at=now + lifetime,
+        )
+    )
+    session.flush()
+    return secret
+
+
+def find(session: Session, utility_id: uuid.UUID, secret: str, *, idle: int) -> SignedIn | None:
+    """Who that cookie belongs to, if she is signed in at this utility and did something within `idle` seconds."""
+    now = clock.seconds()
+    row = session.execute(
+        select(LoginSession, Login)
+        .join(Login, Login.id == LoginSession.login_id)
+        .where(
+            LoginSession.digest == _digest(secret),
+            LoginSession.utility_id == utility_id,
+            LoginSession.revoked_at.is_(None),
+            LoginSession.ends_at > now,
+            LoginSession.seen_at > now - idle,
+            Login.utility_id == utility_id,
+            Login.status == ACTIVE,
+        )
+    ).one_or_none()
+    if row is None:
+        return None
+    kept, login = row
+    return SignedIn(
+        digest=kept.digest, login_id=login.id, customer_id=login.customer_id, utility_id=utility_id,
+        name=login.name, at=kept.authenticated_at, amr=tuple(kept.amr), acr=kept.acr, language=login.language,
+        seen_at=kept.seen_at,
+    )  # fmt: skip
+
+
+def is_due(found: SignedIn) -> bool:
+    """Is it time to note that this session was seen?"""
+    return clock.seconds() - found.seen_at >= _NOTED
+
+
+def seen(session: Session, found: SignedIn) -> None:
+    """Note it; one that ended meanwhile stays ended."""
+    mine = (LoginSession.digest == found.digest, LoginSession.revoked_at.is_(None))
+    session.execute(update(LoginSession).where(*mine).values(seen_at=clock.seconds()))
+
+
+def end(session: Session, digest: bytes) -> None:
+    """Sign this browser out."""
+    _revoke(session, LoginSession.digest == digest)
+
+
+def end_all(session: Session, login_id: uuid.UUID, but: bytes | None = None) -> None:
+    """Sign every browser of a login out, or all others than this one."""
+    others = [LoginSession.digest != but] if but is not None else []
+    _revoke(session, LoginSession.login_id == login_id, *others)
+
+
+def _revoke(session: Session, *which: ColumnElement[bool]) -> None:
+    live = update(LoginSession).where(*which, LoginSession.revoked_at.is_(None))
+    session.execute(live.values(revoked_at=clock.seconds()))
+
+
+def _digest(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
