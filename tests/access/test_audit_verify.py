@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import sqlite3
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from espi_server import migrate
-from espi_server.access import audit, checkpoints, disclosure_seals, keys, verifying
+from espi_server.access import audit, checkpoints, disclosure_seals, keys, recorded, verifying
 from espi_server.access.checkpoints import Checkpoint
 from espi_server.access.disclosures import Disclosures
 from espi_server.access.guard import Grant
@@ -221,6 +223,62 @@ def test_details_that_are_no_json_any_more_are_found_too(database: Database, nor
         session.execute(text(f"UPDATE audit_event SET detail = '{words}' WHERE number IN (2, 5)"))
 
         assert found(session) == [("altered", 2), ("altered", 5), ("disclosures", 5)]
+
+
+GARBAGE = ("'words'", "x'ff00fe'", "CAST(x'ff00fe' AS TEXT)", "NULL", "-1.5", "'[' || hex(zeroblob(9999))")
+
+
+@pytest.fixture
+def loose(sqlite_url: str, tmp_path: Path) -> Path:
+    """A chain of five acts, the third of which seals a disclosure, in tables that hold anything anywhere."""
+    migrate.upgrade(sqlite_url)
+    database = Database(sqlite_url, secret=SECRET)
+    id = make.utility(database).id
+    act(database, id, "1")
+    act(database, id, "2")
+    disclose(database, id, 0)
+    disclosure_seals.seal(database)
+    act(database, id, "4")
+    act(database, id, "5")
+    disclose(database, id, 1)
+    database.close()
+    file = Path(sqlite_url.removeprefix("sqlite:///"))
+    with closing(sqlite3.connect(file)) as plain:
+        for name in ("audit_event", "disclosure", "disclosure_seal"):
+            columns = [each[1] for each in plain.execute(f"PRAGMA table_info({name})")]
+            plain.execute(f"ALTER TABLE {name} RENAME TO {name}_before")
+            plain.execute(f"CREATE TABLE {name} ({', '.join(columns)})")
+            plain.execute(f"INSERT INTO {name} SELECT * FROM {name}_before")
+            plain.execute(f"DROP TABLE {name}_before")
+        plain.commit()
+    return file
+
+
+def test_a_row_overwritten_with_garbage_is_a_finding_and_no_error(loose: Path) -> None:
+    database = Database(f"sqlite:///{loose}", secret=SECRET)
+    with database.reading() as session:
+        before = found(session)
+    assert before == []
+    rows = {"audit_event": "number = 3", "disclosure": "size = 0", "disclosure_seal": "number = 3"}
+
+    for table, row in rows.items():
+        with closing(sqlite3.connect(loose)) as plain:
+            columns = [each[1] for each in plain.execute(f"PRAGMA table_info({table})")]
+            for column, garbage in itertools.product(columns, GARBAGE):
+                kept = plain.execute(f"SELECT *, rowid FROM {table} WHERE {row}").fetchone()
+                plain.execute(f"UPDATE {table} SET {column} = {garbage} WHERE {row}")
+                plain.commit()
+
+                with database.reading() as session:
+                    assert found(session) or kept[columns.index(column)] is None, (table, column, garbage)
+                    list(recorded.lines(session, utilities.find(session, "north"), 0, 2**40))
+
+                values = ", ".join(f"{name} = ?" for name in columns)
+                plain.execute(f"UPDATE {table} SET {values} WHERE rowid = ?", kept)
+                plain.commit()
+    with database.reading() as session:
+        assert found(session) == []
+    database.close()
 
 
 def checkpoint(database: Database, folder: Path, name: str = "north.jws") -> Checkpoint:
