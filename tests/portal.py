@@ -66,9 +66,7 @@ def browser(
         secret = sessions.begin(session, row, amr=amr, lifetime=12 * HOUR, at=at)
     client = app.test_client()
     name = f"__Host-sid-{code}" if INSTALLATION.startswith("https:") else f"sid-{code}"
-    client.set_cookie(name, secret, domain="data.example.org", secure=True)
-    client.environ_base["wsgi.url_scheme"] = "https"
-    client.environ_base["HTTP_HOST"] = "data.example.org"
+    client.set_cookie(name, secret)
     return client
 
 

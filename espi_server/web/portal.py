@@ -12,7 +12,7 @@ import logging
 import re
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from flask import Blueprint, Flask, Response, after_this_request, current_app, request, url_for
 from flask_wtf.csrf import generate_csrf, validate_csrf
@@ -214,6 +214,10 @@ class Here:
         """The path of one of our pages."""
         return self._path + url_for(endpoint, code=self._code, **values).removeprefix(f"/{self._code}")
 
+    def below(self, path: str) -> str:
+        """The path of a page of which only its place below `/account` is known."""
+        return f"{self._path}/account{path}"
+
     @property
     def now(self) -> str:
         """The path and query of this very page, for a form that comes back to it."""
@@ -309,7 +313,7 @@ def _sign_in_first(error: SignInFirst) -> Response:
         here = Here(utilities.find(session, error.code_of_utility))
     asked: dict[str, Any] = {"next": here.now} if request.method == "GET" else {}
     asked |= {name: 1 for name, wanted in (("again", error.again), ("second", error.second)) if wanted}
-    return go(here.href("signin.sign_in", **asked))
+    return go(f"{here.below('/sign-in')}{'?' if asked else ''}{urlencode(asked)}")
 
 
 def _problem(problem: Problem) -> Response:

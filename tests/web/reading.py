@@ -10,26 +10,9 @@ _SENTENCE = re.compile(r"[.!?:]+(?:\s|$)|\n+")
 _WORD = re.compile(r"[A-Za-z][A-Za-z'’]*")
 _VOWELS = re.compile(r"[aeiouy]+")
 _BLOCKS = (
-    "p", "li", "h1", "h2", "h3", "legend", "label", "dt", "dd", "summary", "button", "th", "td", "figcaption", "caption",
-    "div",
+    "p", "li", "h1", "h2", "h3", "legend", "label", "dt", "dd", "summary", "button", "th", "td", "figcaption",
+    "caption", "div",
 )  # fmt: skip
-    "p",
-    "li",
-    "h1",
-    "h2",
-    "h3",
-    "legend",
-    "label",
-    "dt",
-    "dd",
-    "summary",
-    "button",
-    "th",
-    "td",
-    "figcaption",
-    "caption",
-    "div",
-]
 
 
 def grade(text: str) -> float:
