@@ -44,19 +44,6 @@ def test_migrating_again_keeps_every_row(database: Database, database_url: str) 
         assert session.scalar(select(func.count()).select_from(Customer)) == 1
 
 
-def test_a_filled_database_moves_up_from_each_revision_and_keeps_its_rows(sqlite_url: str) -> None:
-    migrate.upgrade(sqlite_url, "0002")
-    database = Database(sqlite_url)
-    with database.writing() as session:
-        _a_utility_as_it_was_then(session)
-
-    assert migrate.upgrade(sqlite_url) == migrate.newest()
-
-    with database.reading() as session:
-        assert session.scalar(select(Utility.code)) == "north"
-    database.close()
-
-
 def _a_utility_as_it_was_then(session: Session) -> None:
     """Add a row with the columns the table has now; a row of today's has some that come later."""
     there = {each["name"] for each in inspect(session.connection()).get_columns("utility")}
