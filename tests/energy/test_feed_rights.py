@@ -6,34 +6,42 @@ Every element of every resource holds a value of its own, so a leak shows in the
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import os
 import re
+import uuid
+import zlib
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree
+from sqlalchemy import delete
 
 from espi_server import clock
-from espi_server.access import grants, tokens
+from espi_server.access import announcing, grants, tokens
 from espi_server.access.applications import find_or_create
 from espi_server.accounts import utilities
 from espi_server.app import create_app
 from espi_server.db import Database
-from espi_server.energy import onepage
+from espi_server.energy import changes, measure, onepage, translated
 from espi_server.energy.models import Kind
 from espi_server.energy.models import UsagePoint as PointRow
 from espi_server.espi.atom import moment
 from espi_server.espi.mapping import from_json
+from espi_server.notify.models import Cursor, Outbox
 from espi_server.settings import DEVELOPMENT_SECRET, Settings
+from espi_server.web import sending
 from tests.copies import KINDS, Copies, migrated
 from tests.energy import stored
 from tests.energy.oracle import CLASSES, CUSTOMER_SIDE, USAGE_SIDE, Expected, Grant
@@ -394,6 +402,84 @@ def test_what_is_not_granted_cannot_be_had_one_by_one(house: House, data: st.Dat
         ):
             # Not everything comes as a table, and that is told first, to everybody.
             assert response.status_code in ({400, 403} if form == "?format=csv" else {403})
+
+
+@proves
+def test_what_tags_are_made_of_holds_nothing_that_is_not_granted(house: House, data: st.DataObject) -> None:
+    laid, whose, grant = drawn_grant(house, data)
+    opened = open_up(house, laid, whose, grant)
+    form = data.draw(st.sampled_from(["", "?format=json", "?format=csv"]))
+
+    with heard() as digested:
+        answers = [opened.reader.any(f"{href}{form}") for href in (opened.usage, opened.people) if href]
+
+    if any(answer.status_code == 200 for answer in answers):
+        assert digested
+    contents, blocks = wanted(opened.expected.resources()), Counter(opened.expected.blocks())
+    if whose is not None:
+        contents |= wanted(opened.expected.people(whose, opened.hrefs))
+    assert sown(b" ".join(digested)) <= allowed(contents, blocks)
+
+
+@contextmanager
+def heard() -> Iterator[list[bytes]]:
+    """Everything the rooms that make tags digest meanwhile."""
+    digested: list[bytes] = []
+
+    class Sha256:
+        def __init__(self, data: bytes = b"") -> None:
+            self._hash = hashlib.sha256()
+            self.update(data)
+
+        def update(self, data: bytes) -> None:
+            digested.append(bytes(data))
+            self._hash.update(data)
+
+        def hexdigest(self) -> str:
+            return self._hash.hexdigest()
+
+    def crc32(data: bytes, start: int = 0) -> int:
+        digested.append(bytes(data))
+        return zlib.crc32(data, start)
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (measure, translated, sending):
+            patch.setattr(module, "hashlib", SimpleNamespace(sha256=Sha256))
+        patch.setattr(measure, "zlib", SimpleNamespace(crc32=crc32))
+        yield digested
+
+
+@proves
+def test_what_a_company_is_told_of_new_data_holds_none_of_it(house: House, data: st.DataObject) -> None:
+    laid, whose, grant = drawn_grant(house, data)
+    opened = open_up(house, laid, whose, grant)
+    application = str(tell_of_everything(house, laid))
+
+    announcing.announce(house.database, BASE, 0)
+
+    told = [each for each in stored.every(house.database, Outbox) if application in each["recipient"]]
+    feeds = tuple(
+        href
+        for href, side in ((opened.usage, USAGE_SIDE), (opened.people, CUSTOMER_SIDE))
+        if set(grant.letters) & set(side)
+    )
+    for each in told:
+        assert sown(json.dumps(each["payload"]).encode()) == set()
+        for href in each["payload"]["resources"]:
+            if opened.usage.rpartition("/")[2] in href:
+                assert href.startswith((*feeds, f"{BASE}/{laid.code}/espi/1_1/resource/Authorization/"))
+
+
+def tell_of_everything(house: House, laid: Laid) -> uuid.UUID:
+    """Begin telling the company anew, of every change there ever was; its id."""
+    with house.database.writing() as session:
+        utility = utilities.find(session, laid.code)
+        application = find_or_create(session, utility, COMPANY, by="a test")
+        application.notify_uri = "https://reader.example/notify"
+        session.execute(delete(Cursor).where(Cursor.utility_id == utility.id))
+        session.execute(delete(Outbox).where(Outbox.utility_id == utility.id))
+        changes.number(session, most=1_000_000)
+        return application.id
 
 
 @proves
