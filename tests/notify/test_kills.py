@@ -28,8 +28,9 @@ from tests.notify import town
 SENDERS = 2
 PROCESSES = 2
 # One process that has imported everything forks the workers, and another one for each that dies; it tells their ids.
+# Its stdin ends when the tests do, however they do; then the one forked first ends them all.
 _WORKERS = f"""
-import os, sys
+import os, signal, sys
 from espi_server.db import Database
 from espi_server.jobs.worker import Crew, Worker
 from tests.notify import town
@@ -37,6 +38,9 @@ def work():
     database = Database(sys.argv[1])
     sending = town.sender(database, lease=2, slice=1.0)
     Crew([Worker(database, sending.works(slow=True)) for _ in range({SENDERS})]).run(0.05)
+if not os.fork():
+    sys.stdin.read()
+    os.killpg(0, signal.SIGKILL)
 for number in range(10**6):
     if number >= {PROCESSES}:
         os.wait()
@@ -54,6 +58,7 @@ def working(url: str) -> Iterator[Iterator[int]]:
     command = [sys.executable, "-c", _WORKERS, url]
     group = subprocess.Popen(
         command,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
@@ -64,9 +69,7 @@ def working(url: str) -> Iterator[Iterator[int]]:
     try:
         yield map(int, group.stdout)
     finally:
-        os.killpg(group.pid, signal.SIGKILL)
-        group.wait()
-        group.stdout.close()
+        group.communicate()
 
 
 def fill(database: Database, ids: list[uuid.UUID], number: int) -> set[str]:
