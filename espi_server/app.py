@@ -28,6 +28,7 @@ from espi_server.web import (
     registering,
     requests,
     resources,
+    security,
     status,
     tools,
     tools_pages,
@@ -98,4 +99,5 @@ def _blueprints() -> list[Blueprint]:
         deliveries.blueprint(),
         managing.blueprint(),
         portal_pages.rooms,
+        security.rooms,
     ]

@@ -29,6 +29,7 @@ COMMANDS = {
     "import": "espi_server.energy.commands:import_command",
     "keys": "espi_server.access.asp_commands:keys_command",
     "layout": "espi_server.energy.commands:layout_command",
+    "login": "espi_server.access.login_commands:login",
     "migrate": "espi_server.running:migrate_command",
     "outbox": "espi_server.notify.commands:outbox",
     "rates": "espi_server.rates.commands:rates",

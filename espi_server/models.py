@@ -2,6 +2,7 @@
 
 from espi_server.access import admission, challenge, throttle
 from espi_server.access import models as access
+from espi_server.accounts import factors, passkeys, provider, signin
 from espi_server.accounts import models as accounts
 from espi_server.adapters import sandbox as adapters
 from espi_server.db import Base
@@ -20,10 +21,14 @@ __all__ = [
     "admission",
     "challenge",
     "energy",
+    "factors",
     "jobs",
     "metadata",
     "notify",
+    "passkeys",
+    "provider",
     "rates",
+    "signin",
     "throttle",
     "tools",
 ]

@@ -14,13 +14,16 @@ from espi_server.access import (
     disclosure_seals,
     expiring,
     letters,
+    login_letters,
     prepared,
     preparing,
     sealed_letters,
+    securing,
     throttle,
 )
 from espi_server.access.identification import Identification, NobodyIsFound
 from espi_server.access.oauth import refusals
+from espi_server.accounts import passkeys, signin
 from espi_server.adapters.gateway import Gateway
 from espi_server.adapters.http import Client, Reach
 from espi_server.adapters.post import Console, Mail, Text
@@ -44,6 +47,7 @@ def works(settings: Settings, identification: Identification) -> list[Work]:
     return [
         asking.work(settings, identification),
         delivery.work(arrived, safe.Limits(size=settings.upload_bytes)),
+        securing.work(),
         preparing.work(settings.secret_key, settings.base_url, settings.prepared_bytes),
     ]
 
@@ -64,6 +68,8 @@ def duties(settings: Settings) -> list[Duty]:
         *disclosure_seals.duties(),
         *checkpoints.duties(settings.audit_checkpoints, settings.secret_key),
         Duty("forget old codes", 60, challenge.forget_old),
+        Duty("forget old sign-ins", 600, signin.forget_old),
+        Duty("forget old ceremonies", 600, passkeys.forget_old),
         Duty("forget old questions", 60, asking.forget_old),
         Duty("forget old attempts", 3600, throttle.forget_old),
     ]
@@ -86,6 +92,7 @@ def sender(database: Database, settings: Settings) -> Sender:
         **letters.composers(),
         **alarms.composers(settings.alarm_mail),
         **sealed_letters.composers(),
+        **login_letters.composers(settings.base_url),
         **asking.composers(settings),
     }
     people = People(database, said, mail(database, settings), text(database, settings))

@@ -21,7 +21,7 @@ GROUND = {
 }  # fmt: skip
 LEANS_ON = {
     "espi": set(),
-    "accounts": {"espi"},
+    "accounts": {"adapters", "espi"},
     "jobs": {"espi"},
     "energy": {"accounts", "espi", "jobs"},
     "notify": {"accounts", "adapters", "espi", "jobs"},

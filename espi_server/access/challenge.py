@@ -37,6 +37,7 @@ from espi_server.notify import outbox
 CONSENT: Final = "consent"
 RATE_CHANGE: Final = "rate-change"
 STAFF: Final = "staff"
+SIGN_IN: Final = "sign-in"
 
 LIFETIME: Final = 600  # seconds
 TRIES: Final = 5
@@ -202,6 +203,14 @@ def send_again(session: Session, means: Means, subject: Subject, values: Mapping
         raise TooSoon(headers=_wait(row.sent_at + PAUSE - now))
     contact = contacts.chosen(session, means, subject.person, row.way)
     return _send(session, means, row, contact, values)
+
+
+def on_its_way(session: Session, subject: Subject) -> Sent | None:
+    """The code that was sent for this and can still be entered."""
+    row = _live(session, subject)
+    if row is None or row.expires_at <= clock.seconds() or row.tries >= TRIES or row.digest != subject.digest:
+        return None
+    return Sent(row.way, row.masked, row.expires_at, SENDS - row.sends, row.sent_at + PAUSE)
 
 
 def check(database: Database, means: Means, subject: Subject, code: str) -> Match:

@@ -89,12 +89,14 @@ def _known(session: Session, person: str) -> Iterator[Contact]:
     kind, _, id = person.partition(":")
     column = Login.customer_id if kind == CUSTOMER else Login.id
     hers = (column == uuid.UUID(id), Login.status == "active")
-    logins = select(Login.email, Login.email_since).where(*hers).order_by(Login.created_at, Login.id)
-    for email, since in session.execute(logins):
+    customer = uuid.UUID(id) if kind == CUSTOMER else None
+    logins = select(Login.email, Login.email_since, Login.customer_id).where(*hers).order_by(Login.created_at, Login.id)
+    for email, since, whose in session.execute(logins):
+        customer = customer or whose
         if email is not None and since is not None:  # an address nobody has verified has no `email_since`
             yield Contact(MAIL, email, since)
-    if kind == CUSTOMER:
-        yield from _in_the_records(session, uuid.UUID(id))
+    if customer is not None:
+        yield from _in_the_records(session, customer)
 
 
 def _in_the_records(session: Session, customer_id: uuid.UUID) -> Iterator[Contact]:

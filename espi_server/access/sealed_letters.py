@@ -12,13 +12,13 @@ from sqlalchemy.orm import Session
 
 from espi_server.access import challenge, contacts, people, sealing
 from espi_server.access.challenge import Challenge
-from espi_server.accounts.models import Utility
+from espi_server.accounts.models import Login, Utility
 from espi_server.jobs.worker import GivesUp
 from espi_server.keyring import CannotOpen
 from espi_server.notify.letters import Compose, Note
 from espi_server.notify.sending import Message, Moot
 
-PURPOSES = (challenge.CONSENT, challenge.RATE_CHANGE, challenge.STAFF)
+PURPOSES = (challenge.CONSENT, challenge.RATE_CHANGE, challenge.STAFF, challenge.SIGN_IN)
 
 
 def composers() -> Mapping[str, Compose]:
@@ -55,10 +55,19 @@ def note(session: Session, utility: Utility, told: Told, values: Mapping[str, An
         sender=utility.name,
         email=told.address if told.way == contacts.MAIL else None,
         phone=told.address if told.way == contacts.TEXT else None,
-        language=people.record(session, uuid.UUID(id)).language if kind == contacts.CUSTOMER else "en",
+        language=_language(session, kind, uuid.UUID(id)),
         values={**values, "utility": utility.name},
         sent=told.sent,
     )
+
+
+def _language(session: Session, kind: str, id: uuid.UUID) -> str:
+    """The language a login has chosen, else the one of the customer's record."""
+    login = session.get(Login, id) if kind == contacts.LOGIN else None
+    customer = id if kind == contacts.CUSTOMER else login.customer_id if login else None
+    if login is not None and login.language:
+        return login.language
+    return people.record(session, customer).language if customer else "en"
 
 
 def opened(session: Session, table: Any, row: Mapping[str, Any], sealed: bytes) -> dict[str, Any]:

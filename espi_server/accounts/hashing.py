@@ -38,6 +38,14 @@ def matches(kept: str, secret: bytes) -> bool:
             return False
 
 
+def is_stale(kept: str) -> bool:
+    """Was it made at other costs than today's?"""
+    try:
+        return _HASHER.check_needs_rehash(kept)
+    except InvalidHashError:
+        return True
+
+
 @contextmanager
 def _turn() -> Iterator[None]:
     if not _TURNS.acquire(timeout=PATIENCE):

@@ -25,6 +25,7 @@ _NOTED = 60  # seconds between two notes of when a session was seen last
 _KINDS: Final = {
     "pwd": "knows", "pin": "knows", "kba": "knows", "otp": "has", "sms": "has", "tel": "has", "hwk": "has",
     "swk": "has", "sc": "has", "pop": "has", "fpt": "is", "face": "is", "iris": "is", "vbm": "is",
+    "fed": "elsewhere",  # at the utility's own provider (not in RFC 8176)
 }  # fmt: skip
 
 
@@ -46,8 +47,13 @@ class SignedIn:
     @property
     def has_second_factor(self) -> bool:
         """Were two factors of different kinds shown at this sign-in?"""
-        kinds = {_KINDS[each] for each in self.amr if each in _KINDS}
-        return "mfa" in self.amr or len(kinds) > 1
+        return are_two(self.amr)
+
+
+def are_two(amr: Sequence[str]) -> bool:
+    """Are these two factors of different kinds?"""
+    kinds = {_KINDS[each] for each in amr if each in _KINDS}
+    return "mfa" in amr or len(kinds) > 1
 
 
 def begin(

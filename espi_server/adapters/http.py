@@ -1,4 +1,4 @@
-"""Posting to other people's servers, hardened: what they do cannot hold, fill or mislead this one.
+"""Asking other people's servers, hardened: what they do cannot hold, fill or mislead this one.
 
 The name is resolved once, every number it leads to is checked, and the connection goes to one of those very numbers
 while TLS still verifies the name, so that a name that changes its meaning in between gains nothing. Redirects are
@@ -64,7 +64,7 @@ def numbers(host: str, port: int) -> list[str]:
 
 @dataclass(frozen=True)
 class Client:
-    """Posts. With a `proxy` (http://host:port) the proxy resolves names, and is the wall."""
+    """Asks. With a `proxy` (http://host:port) the proxy resolves names, and is the wall."""
 
     reach: Reach = field(default_factory=Reach)
     proxy: str = ""
@@ -76,12 +76,19 @@ class Client:
 
     def post(self, address: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         """The answer, whatever its status. Raises BadAddress or NoAnswer."""
+        return self._asked("POST", address, body, headers)
+
+    def get(self, address: str, headers: Mapping[str, str]) -> Answer:
+        """The same for what is only looked at."""
+        return self._asked("GET", address, None, headers)
+
+    def _asked(self, method: str, address: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
         self.reach.check(address)
         began = time.monotonic()
         backend = _Backend(self, began + self.deadline)
         try:
             with self._pool(backend) as pool:
-                return self._posted(pool, address, body, headers, began)
+                return self._answer(pool, method, address, body, headers, began)
         except _FAILED as error:
             raise NoAnswer(
                 f"{type(error).__name__} after {time.monotonic() - began:.1f} s: {error}"
@@ -93,11 +100,12 @@ class Client:
             return httpcore.HTTPProxy(self.proxy, **common)
         return httpcore.ConnectionPool(**common)
 
-    def _posted(
+    def _answer(
         self,
         pool: httpcore.ConnectionPool,
+        method: str,
         address: str,
-        body: bytes,
+        body: bytes | None,
         headers: Mapping[str, str],
         began: float,
     ) -> Answer:
@@ -113,7 +121,7 @@ class Client:
             "pool": self.deadline,
         }
         with pool.stream(
-            "POST", address, headers=given, content=body, extensions={"timeout": limits}
+            method, address, headers=given, content=body, extensions={"timeout": limits}
         ) as response:
             read, whole = self._read(response)
             names = {

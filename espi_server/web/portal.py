@@ -118,11 +118,11 @@ def customer(session: Session, code: str, *, fresh: int | None = None, second_fa
     found = visit(session, code)
     here = found.signed_in
     if here is None or here.customer_id is None:
-        raise SignInFirst(code)
+        raise SignInFirst(code, second=second_factor)
     is_old = fresh is not None and here.at < clock.seconds() - fresh
     is_weak = second_factor and not here.has_second_factor
     if is_old or is_weak:
-        raise SignInFirst(code, again=is_old, second=is_weak)
+        raise SignInFirst(code, again=is_old, second=second_factor)
     return found
 
 

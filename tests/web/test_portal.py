@@ -117,7 +117,7 @@ def test_a_careful_page_asks_for_a_fresh_sign_in_with_two_factors(app, shared_to
 
     assert asked(("pwd", "otp"), make.NOW) == ""
     assert asked(("pwd",), make.NOW) == "&second=1"
-    assert asked(("pwd", "otp"), make.NOW - 301) == "&again=1"
+    assert asked(("pwd", "otp"), make.NOW - 301) == "&again=1&second=1"
     assert asked(("pwd",), make.NOW - 301) == "&again=1&second=1"
 
 
