@@ -10,7 +10,8 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from espi_server.access.consent import Consent, NobodyAsks
 from espi_server.access.disclosures import Disclosures
 from espi_server.access.guard import Guard
-from espi_server.access.identification import Identification, NobodyIsFound
+from espi_server.access.identification import Identification
+from espi_server.access.matching import ByProfile
 from espi_server.access.oauth.statements import Authority
 from espi_server.access.throttle import Throttle
 from espi_server.db import Database
@@ -75,7 +76,7 @@ def create_app(
         checks=Turnstile(total=settings.checks, each=max(1, settings.checks - 1), words=uploads.BUSY),
         checkers=Allowance(settings.checks_per_hour, uploads.ENOUGH),
         consent=consent or NobodyAsks(),
-        identification=identification or NobodyIsFound(),
+        identification=identification or ByProfile(),
         authority=Authority.of(settings),
     )
     requests.number(app)

@@ -21,9 +21,11 @@ INTERRUPTED = 130
 # Where each command lives. Its room is entered when it is asked for: a file is judged in half the time it takes to
 # load what a database needs.
 COMMANDS = {
+    "agreement": "espi_server.access.closing_commands:agreement",
     "asp": "espi_server.access.asp_commands:asp",
     "audit": "espi_server.access.audit_commands:audit_command",
     "authorize": "espi_server.access.commands:authorize",
+    "case": "espi_server.access.case_commands:case",
     "demo": "espi_server.demo.command:demo",
     "export": "espi_server.access.commands:export",
     "import": "espi_server.energy.commands:import_command",
@@ -80,8 +82,15 @@ def arrived(*told: Any) -> None:
     resolve_name("espi_server.rates.arriving:arrived")(*told)
 
 
+def agreed(*told: Any) -> None:
+    """Which agreements changed is told to who keeps consents: what closed is shared no more."""
+    resolve_name("espi_server.access.closing:agreed")(*told)
+
+
 @click.group(
-    cls=Commands, elsewhere=COMMANDS, context_settings={"help_option_names": ["-h", "--help"], "obj": arrived}
+    cls=Commands,
+    elsewhere=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "obj": (arrived, agreed)},
 )
 @click.version_option(__version__)
 def main() -> None:

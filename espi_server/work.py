@@ -11,17 +11,20 @@ from espi_server.access import (
     asking,
     challenge,
     checkpoints,
+    closing,
     disclosure_seals,
     expiring,
     letters,
     login_letters,
+    matching,
     prepared,
     preparing,
     sealed_letters,
     securing,
     throttle,
 )
-from espi_server.access.identification import Identification, NobodyIsFound
+from espi_server.access.identification import Identification
+from espi_server.access.matching import ByProfile
 from espi_server.access.oauth import refusals
 from espi_server.accounts import passkeys, signin
 from espi_server.adapters.gateway import Gateway
@@ -46,8 +49,8 @@ def works(settings: Settings, identification: Identification) -> list[Work]:
     """Every kind of work but sending."""
     return [
         asking.work(settings, identification),
-        delivery.work(arrived, safe.Limits(size=settings.upload_bytes)),
         securing.work(),
+        delivery.work(arrived, closing.agreed, safe.Limits(size=settings.upload_bytes)),
         preparing.work(settings.secret_key, settings.base_url, settings.prepared_bytes),
     ]
 
@@ -58,6 +61,7 @@ def duties(settings: Settings) -> list[Duty]:
     remind = partial(expiring.remind, installation=settings.base_url, days=settings.notice_days)
     return [
         Duty("end what ran out", 60, announcing.expire),
+        Duty("leave closed agreements", 60, closing.sweep),
         Duty("tell what will run out", 900, remind),
         Duty("number changes", 5, _number_changes),
         Duty("announce changes", 5, announce),
@@ -71,13 +75,14 @@ def duties(settings: Settings) -> list[Duty]:
         Duty("forget old sign-ins", 600, signin.forget_old),
         Duty("forget old ceremonies", 600, passkeys.forget_old),
         Duty("forget old questions", 60, asking.forget_old),
+        Duty("forget old misses", 3600, matching.forget_old),
         Duty("forget old attempts", 3600, throttle.forget_old),
     ]
 
 
 def worker(database: Database, settings: Settings, identification: Identification | None = None) -> Crew:
     """Workers that do all of it: one for duties, one for all but sending, and as many as messages may leave at once."""
-    sending, found = sender(database, settings), identification or NobodyIsFound()
+    sending, found = sender(database, settings), identification or ByProfile()
     # A quarter of them also serve slow endpoints; the others are always there for those that are prompt.
     patient = max(1, settings.senders // 4)
     senders = [Worker(database, sending.works(slow=place < patient)) for place in range(settings.senders)]

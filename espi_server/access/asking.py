@@ -16,7 +16,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from espi_server import clock
-from espi_server.access import contacts, sealed_letters, sealing, standing
+from espi_server.access import audit, contacts, sealed_letters, sealing, standing
 from espi_server.access.addresses import public_base
 from espi_server.access.contacts import CUSTOMER, Means
 from espi_server.access.identification import Identification
@@ -37,6 +37,7 @@ from espi_server.settings import Settings
 KIND: Final = "consent.asked"
 A_DAY: Final = 5  # links one customer gets in a day
 BY_ONE: Final = 3  # of these, by the same application
+_CLAIMS: Final = 20  # named in the audit
 _DAY: Final = 86_400
 _log = logging.getLogger("espi_server.access")
 
@@ -66,10 +67,22 @@ def ask(database: Database, means: Means, identification: Identification, digest
             return
         held = sealed_letters.opened(session, AuthorizationRequest, {"digest": digest}, row.sealed)
         utility = session.get_one(Utility, row.utility_id)
-        customer_id = identification.find(session, utility, held["profile"])
+        customer_id = identification.find(session, utility, held["profile"], row.application_id)
+        _note(session, row, held["profile"], found=customer_id is not None)
         row.sealed = None  # the profile was of use
         if customer_id is not None and _may_ask(session, row, customer_id):
             _send(session, means, row, customer_id, held["link"])
+
+
+def _note(session: Session, row: AuthorizationRequest, profile: Mapping[str, Any], *, found: bool) -> None:
+    """That somebody was looked for, by which claims, and whether one was found: no values, and not who."""
+    inner = profile.get("address")
+    parts = [f"address.{each}" for each in inner] if isinstance(inner, Mapping) else []
+    claims = sorted([*(each for each in profile if each != "address"), *parts])
+    audit.record(
+        session, row.utility_id, "customer.sought", actor=f"application:{row.application_id}", subject="profile",
+        application=row.application_id, claims=[each[:64] for each in claims[:_CLAIMS]], found=found,
+    )  # fmt: skip
 
 
 def letter(installation: str, session: Session, message: Message) -> Note:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from espi_server import clock
@@ -169,15 +169,18 @@ def begin(
 def shareable_of(
     session: Session, utility_id: uuid.UUID, customer_id: uuid.UUID, ids: Sequence[uuid.UUID]
 ) -> list[UsagePoint]:
-    """Those of these usage points that are the customer's now and may be shared; perhaps none."""
+    """Those of these usage points that are the customer's now and may be shared; perhaps none.
+
+    A wholesale agreement is never shared, and one that is closed not anew.
+    """
     chosen = _usage_points(
         session,
         UsagePoint.utility_id == utility_id,
         UsagePoint.customer_id == customer_id,
         UsagePoint.id.in_(ids),
     )
-    wholesale = _wholesale(session, chosen)
-    return [each for each in chosen if each.agreement_id not in wholesale]
+    never = _wholesale(session, chosen) | _closed(session, chosen)
+    return [each for each in chosen if each.agreement_id not in never]
 
 
 def end(session: Session, authorization: Authorization, reason: str, *, by: str = audit.SERVER) -> bool:
@@ -326,6 +329,13 @@ def _wholesale(session: Session, usage_points: Sequence[UsagePoint]) -> set[uuid
             )
         )
     )
+
+
+def _closed(session: Session, usage_points: Sequence[UsagePoint]) -> set[uuid.UUID | None]:
+    """Which of the agreements of these usage points are over."""
+    agreements = {each.agreement_id for each in usage_points if each.agreement_id}
+    over = or_(ServiceAgreement.closed_at.is_not(None), ServiceAgreement.ends_at <= clock.seconds())
+    return set(session.scalars(select(ServiceAgreement.id).where(ServiceAgreement.id.in_(agreements), over)))
 
 
 def _replace_live(session: Session, client: Application, customer_id: uuid.UUID | None, by: str) -> None:

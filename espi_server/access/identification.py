@@ -20,14 +20,26 @@ Profile = Mapping[str, Any]
 class Identification(Protocol):
     """How an installation finds a customer by what a company knows of her."""
 
-    def find(self, session: Session, utility: Utility, profile: Profile) -> uuid.UUID | None:
-        """The one customer of this utility whom the profile means; None for nobody, or for more than one."""
+    def find(
+        self, session: Session, utility: Utility, profile: Profile, application_id: uuid.UUID
+    ) -> uuid.UUID | None:
+        """The one customer of this utility whom this application's profile means; None for nobody, or for several."""
+        ...
+
+    def serves(self, utility: Utility) -> bool:
+        """Can anybody be found at this utility at all?"""
         ...
 
 
 class NobodyIsFound:
     """An installation that compares no profiles."""
 
-    def find(self, session: Session, utility: Utility, profile: Profile) -> uuid.UUID | None:
+    def find(
+        self, session: Session, utility: Utility, profile: Profile, application_id: uuid.UUID
+    ) -> uuid.UUID | None:
         """Nobody."""
         return None
+
+    def serves(self, utility: Utility) -> bool:
+        """No."""
+        return False

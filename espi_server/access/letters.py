@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -11,11 +12,11 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from espi_server.access import expiring
+from espi_server.access import cases, closing, expiring
 from espi_server.access.announcing import destination
 from espi_server.access.models import Application, Authorization
 from espi_server.access.people import record
-from espi_server.accounts.models import Login, Utility
+from espi_server.accounts.models import Login, ServiceAgreement, Utility
 from espi_server.espi.scope import Scope
 from espi_server.espi.tables import DataClass
 from espi_server.jobs.worker import GivesUp
@@ -30,6 +31,9 @@ def composers() -> Mapping[str, Compose]:
     return {
         "authorization.granted": consent,
         "authorization.ended": consent,
+        closing.NARROWED: agreements,
+        closing.MOVED: agreements,
+        **dict.fromkeys(cases.LETTERS, case),
         expiring.KIND: ahead,
         warning.FAILING: unanswered,
         warning.PARKED: unanswered,
@@ -59,6 +63,33 @@ def consent(session: Session, message: Message) -> Note:
             "until": _day(row.ends_at, zone),
             "ended": _day(row.ended_at or row.ends_at, zone),
             "reason": row.ended_reason or "",
+        },
+    )
+
+
+def agreements(session: Session, message: Message) -> Note:
+    """The same, which of the agreements in it closed or changed, and who sells the energy now."""
+    note = consent(session, message)
+    ids = [uuid.UUID(each) for each in message.payload["agreements"]]
+    of = select(ServiceAgreement.reference).where(ServiceAgreement.id.in_(ids)).order_by(ServiceAgreement.id)
+    endings = sorted(each[-4:] for each in session.scalars(of))
+    return replace(note, values={**note.values, "endings": endings, "lse": message.payload.get("lse", "")})
+
+
+def case(session: Session, message: Message) -> Note:
+    """Which case about which company was opened, answered or closed; what was said is on its page alone."""
+    row = session.get_one(cases.Case, uuid.UUID(message.payload["case"]))
+    utility = session.get_one(Utility, row.utility_id)
+    person = record(session, row.customer_id)
+    return Note(
+        sender=utility.name,
+        email=_login(session, row.customer_id) or person.email,
+        phone=person.phone,
+        language=row.language,
+        values={
+            "number": row.number,
+            "company": session.get_one(Application, row.application_id).name,
+            "utility": utility.name,
         },
     )
 

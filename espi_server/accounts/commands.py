@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from espi_server.accounts import utilities
+from espi_server.accounts.matching_commands import matching_command
 from espi_server.accounts.models import PROFILES, UTILITY_KINDS, Utility
 from espi_server.accounts.portal import Portal, change
 from espi_server.shell import opened
@@ -128,6 +129,9 @@ def portal(code: str, **chosen: Any) -> None:
         now = change(utilities.find(session, code), **given)
     for each in fields(now):
         click.echo(f"{each.name:<18} {getattr(now, each.name)}")
+
+
+utility.add_command(matching_command)
 
 
 @utility.command("list")

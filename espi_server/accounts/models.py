@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 
-from sqlalchemy import Boolean, Float, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import Boolean, Float, ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from espi_server.at_rest import Personal
@@ -123,11 +123,15 @@ class ServiceLocation(Base):
     __table_args__ = (UniqueConstraint("utility_id", "source_premise"),)
 
 
+OPEN = text("closed_at IS NULL AND ends_at IS NOT NULL")
+
+
 class ServiceAgreement(Base):
     """One contract for one commodity at one location. Bundled when `udc` and `lse` are the same company.
 
     `udc` and `lse` are utility codes where the company is served here, else the name its source uses. An
-    agreement of class `wholesale` is never shareable.
+    agreement of class `wholesale` is never shareable. `closed_at` is when we noticed that it is over
+    (`access.closing`).
     """
 
     __tablename__ = "service_agreement"
@@ -151,8 +155,12 @@ class ServiceAgreement(Base):
     status: Mapped[Code] = mapped_column(default="active")
     starts_at: Mapped[Seconds | None]
     ends_at: Mapped[Seconds | None]
+    closed_at: Mapped[Seconds | None]
 
-    __table_args__ = (UniqueConstraint("utility_id", "reference"),)
+    __table_args__ = (
+        UniqueConstraint("utility_id", "reference"),
+        Index("ix_service_agreement_open_ends_at", "ends_at", sqlite_where=OPEN, postgresql_where=OPEN),
+    )
 
 
 class AgreementRate(Base):

@@ -21,7 +21,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from espi_server import clock, migrate
-from espi_server.access import grants, tokens
+from espi_server.access import closing, grants, tokens
 from espi_server.access.models import Application, Authorization
 from espi_server.accounts import utilities
 from espi_server.accounts.models import Customer, Utility
@@ -194,8 +194,9 @@ def _import(database: Database, company: Company, paths: list[Path], watch: Watc
     step = f"Importing the files of {company.name}"
     watch(step, None)
     report = import_files(
-        database, company.code, paths, actor=ACTOR, progress=lambda done: watch(step, done), arrived=arrived
-    )
+        database, company.code, paths, actor=ACTOR, progress=lambda done: watch(step, done), arrived=arrived,
+        agreed=closing.agreed,
+    )  # fmt: skip
     if report.errors:
         raise Internal(f"The demo's own files did not all come in: {report.errors[0]}")
 

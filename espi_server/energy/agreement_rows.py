@@ -193,19 +193,60 @@ class AgreementRow:
         return news
 
     def _rins(self, session: Session) -> bool:
+        """The RINs in their roles and their history, which follows that of the rates."""
         news = False
         for role, rin in self.cells["rins"]:
             id = identity.made(
                 self.house.namespace, "AgreementRin", self.agreement_id, role, rin, self.cells["start"]
             )
             fixed = {
-                "agreement_id": self.agreement_id,
-                "rin": rin,
-                "role": role,
-                "starts_at": self.cells["start"],
-            }
-            news |= agreements.keep(session, AgreementRin, id, {"ends_at": self.cells["end"]}, fixed)
+                "agreement_id": self.agreement_id, "rin": rin, "role": role, "starts_at": self.cells["start"],
+                "ends_at": self.cells["end"],
+            }  # fmt: skip
+            news |= agreements.keep(session, AgreementRin, id, {}, fixed)
+        return news | self._close_rins(session)
+
+    def _close_rins(self, session: Session) -> bool:
+        """A RIN without an end ended when the next row began, or when this row names others in its place.
+
+        So a bundled RIN is over once another company sells the energy, and delivery and generation take its place.
+        """
+        columns = (
+            AgreementRin.id,
+            AgreementRin.role,
+            AgreementRin.rin,
+            AgreementRin.starts_at,
+            AgreementRin.ends_at,
+        )
+        rows = session.execute(select(*columns).where(AgreementRin.agreement_id == self.agreement_id)).all()
+        starts = sorted({row.starts_at or 0 for row in rows} | self._starts(session))
+        news = False
+        for row in rows:
+            end = self._rin_end(row, next((each for each in starts if each > (row.starts_at or 0)), None))
+            if row.ends_at != end:
+                session.execute(update(AgreementRin).where(AgreementRin.id == row.id).values(ends_at=end))
+                news = True
         return news
+
+    def _starts(self, session: Session) -> set[int]:
+        """When the rows of this agreement began, as far as its rates tell."""
+        rates = session.scalars(
+            select(AgreementRate.starts_at).where(AgreementRate.agreement_id == self.agreement_id)
+        )
+        return {each or 0 for each in (*rates, self.cells["start"])}
+
+    def _rin_end(self, row: Any, later: int | None) -> int | None:
+        named = self.cells["rins"]
+        if row.starts_at != self.cells["start"] or (not named and not self._contradicts(row.role)):
+            return later if row.ends_at is None else row.ends_at
+        if not self._contradicts(row.role) and [row.role, row.rin] in [list(each) for each in named]:
+            return later if self.cells["end"] is None else self.cells["end"]
+        return self.house.started_at if row.ends_at is None else row.ends_at
+
+    def _contradicts(self, role: str) -> bool:
+        """Is it a role that an agreement with these companies has not?"""
+        udc, lse = self.cells["udc"], self.cells["lse"]
+        return bool(udc and lse) and (role == "bundled") != (udc == lse)
 
     def _usage_point(self, session: Session, place: uuid.UUID) -> bool:
         """Dated links of the usage point; it belongs to whoever has it now, else to the first who had."""

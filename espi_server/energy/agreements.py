@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -17,6 +17,35 @@ from espi_server.db import add_if_new
 from espi_server.energy import identity
 from espi_server.energy.house import House
 from espi_server.energy.models import UsagePointLink
+
+
+class Terms(NamedTuple):
+    """What an agreement says of itself that others lean on: whether it holds, who delivers, and who sells."""
+
+    status: str
+    ends_at: int | None
+    udc: str | None
+    lse: str | None
+
+
+class Changed(NamedTuple):
+    """An agreement that is new (`before` is None) or other than it was."""
+
+    id: uuid.UUID
+    before: Terms | None
+    after: Terms
+
+
+def terms(session: Session, customer_id: uuid.UUID) -> dict[uuid.UUID, Terms]:
+    """The terms of all agreements of a customer."""
+    columns = (getattr(ServiceAgreement, name) for name in ("id", *Terms._fields))
+    rows = session.execute(select(*columns).where(ServiceAgreement.customer_id == customer_id))
+    return {id: Terms(*rest) for id, *rest in rows}
+
+
+def changed(before: Mapping[uuid.UUID, Terms], after: Mapping[uuid.UUID, Terms]) -> list[Changed]:
+    """Which of them are new or other than they were."""
+    return [Changed(id, before.get(id), each) for id, each in after.items() if before.get(id) != each]
 
 
 def keep(

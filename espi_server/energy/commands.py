@@ -41,9 +41,9 @@ Tell = Callable[[importer.Progress], None]
 @click.option("--usage-point", help="Whose readings a custodian's table holds, where it does not say.")
 @click.option("--json", "as_json", is_flag=True, help="The report as one JSON document.")
 @click.argument("files", nargs=-1, required=True, type=click.Path())
-@click.pass_obj  # the command line says who else wants to know what arrived
+@click.pass_obj  # the command line says who else wants to know what arrived, and which agreements changed
 def import_command(
-    arrived: importer.Arrived | None,
+    told: tuple[importer.Arrived, importer.Agreed] | None,
     utility: str,
     customer: str | None,
     profile: str | None,
@@ -59,10 +59,11 @@ def import_command(
     Example:  espi-server import --utility north usage.xml customers.xml meters.csv
     Exit codes: 0 all came in, 1 some entries failed, 3 no file could be read.
     """
+    arrived, agreed = told or (None, None)
     with opened() as database, progress() as show:
         report = importer.import_files(
             database, utility, files, customer=customer, profile=profile, local=local, layouts=layouts,
-            usage_point=usage_point, actor=_somebody(), progress=show, arrived=arrived,
+            usage_point=usage_point, actor=_somebody(), progress=show, arrived=arrived, agreed=agreed,
         )  # fmt: skip
     click.echo(json.dumps(report.to_json(), indent=2) if as_json else str(report))
     sys.exit(report.exit_code)

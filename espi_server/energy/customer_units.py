@@ -62,14 +62,15 @@ class CustomerUnit:
         self._news = False
         self._tree: _Tree | None = None
 
-    def store(self) -> None:
-        """Write everything, and count the customer's version if it was news."""
+    def store(self) -> list[agreements.Changed]:
+        """Write everything, and count the customer's version if it was news; which agreements changed."""
         store.ensure_customer(self._session, self._house.utility_id, self._id, self._reference)
         store.locked_customer(self._session, self._id)
         self._shelf = Shelf(self._session, self._house.utility_id, customer_id=self._id)
         self._stored_ids = {id for _, id in self._shelf.stored}
         self._gather()
         self._make_ancestors()
+        before = self._terms()
         for node in self._in_order():
             self._attempt(node)
         self._join_rows()
@@ -78,6 +79,13 @@ class CustomerUnit:
         self._relate_stored()
         if self._news or self._report.created or self._report.changed:
             store.count_customer_version(self._session, self._id)
+        return agreements.changed(before, self._terms())
+
+    def _terms(self) -> dict[uuid.UUID, agreements.Terms]:
+        """What the customer's agreements say; nothing where none of them comes in."""
+        if all(node.kind != Kind.CustomerAgreement for node in self._nodes.values()):
+            return {}
+        return agreements.terms(self._session, self._id)
 
     # What there is
 

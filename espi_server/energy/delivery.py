@@ -13,7 +13,7 @@ from typing import Any
 
 from espi_server import clock
 from espi_server.db import NIL, Database
-from espi_server.energy.importer import Arrived, Progress, import_files
+from espi_server.energy.importer import Agreed, Arrived, Progress, import_files
 from espi_server.energy.models import Kind
 from espi_server.energy.report import Report
 from espi_server.energy.table_source import is_table
@@ -72,6 +72,7 @@ def take_in(
     *,
     limits: safe.Limits,
     arrived: Arrived | None = None,
+    agreed: Agreed | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> Result:
     """Import a body; what came of it. Raises Unreadable where nothing of it can be taken."""
@@ -81,7 +82,7 @@ def take_in(
         )
     report = import_files(
         database, delivery.utility, [file], customer=delivery.customer, actor=delivery.actor, limits=limits,
-        arrived=arrived, progress=progress, within=delivery.within(),
+        arrived=arrived, agreed=agreed, progress=progress, within=delivery.within(),
     )  # fmt: skip
     if not report.files and report.errors:
         error = report.errors[0]
@@ -122,16 +123,16 @@ def created(result: Mapping[str, Any]) -> dict[str, Any] | None:
 # --- by a worker --------------------------------------------------------------------------------------
 
 
-def work(arrived: Arrived, limits: safe.Limits) -> Work:
+def work(arrived: Arrived, agreed: Agreed, limits: safe.Limits) -> Work:
     """How a worker takes in what came."""
 
     def run(task: Task) -> dict[str, Any]:
-        return _run(task, arrived, limits)
+        return _run(task, arrived, agreed, limits)
 
     return Work(JOB, Job, run, Job.kind == JOB, parked=_parked, ended=_ended)
 
 
-def _run(task: Task, arrived: Arrived, limits: safe.Limits) -> dict[str, Any]:
+def _run(task: Task, arrived: Arrived, agreed: Agreed, limits: safe.Limits) -> dict[str, Any]:
     values, database = task.lease.values, task.lease.database
     payload = dict(values["payload"])
     if payload["usage_points"] is not None:
@@ -140,7 +141,7 @@ def _run(task: Task, arrived: Arrived, limits: safe.Limits) -> dict[str, Any]:
         file = Path(folder) / _NAME
         _write(file, later.parts(database, values["id"]))
         result = take_in(
-            database, Delivery(**payload), file, limits=limits, arrived=arrived,
+            database, Delivery(**payload), file, limits=limits, arrived=arrived, agreed=agreed,
             progress=lambda at: task.alive(progress={"phase": at.phase, "done": at.done, "total": at.total}),
         )  # fmt: skip
     return {"result": result, "progress": {}, "finished_at": clock.seconds()}

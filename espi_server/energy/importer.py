@@ -25,7 +25,7 @@ from espi_server import clock
 from espi_server.accounts import utilities
 from espi_server.accounts.models import PROFILES, Customer, Utility
 from espi_server.db import NIL, Database
-from espi_server.energy import identity, records, store
+from espi_server.energy import agreements, identity, records, store
 from espi_server.energy.customer_units import CustomerUnit
 from espi_server.energy.house import House
 from espi_server.energy.joining import OURS, Join
@@ -60,6 +60,9 @@ Arrived = Callable[[Session, House, uuid.UUID, Sequence[tuple[int, int]]], None]
 """Called in the transaction of a usage point that an import changed: its id, and the [start, end) of the readings that
 are other ones now."""
 
+Agreed = Callable[[Session, uuid.UUID, Sequence[agreements.Changed]], None]
+"""Called in the transaction of a customer whose agreements an import made or changed: the utility's id, and those."""
+
 
 class Tables(NamedTuple):
     """How tables are understood: local times, the layouts of other custodians, whose readings they hold."""
@@ -87,6 +90,7 @@ def import_files(
     progress: Callable[[Progress], None] | None = None,
     limits: safe.Limits | None = None,
     arrived: Arrived | None = None,
+    agreed: Agreed | None = None,
     within: Within | None = None,
 ) -> Report:
     """Take files in; the report tells what came of it and what was wrong with it.
@@ -95,8 +99,8 @@ def import_files(
     utility's); `local` lets tables give local times without an offset. `layouts` name how other custodians' tables
     are laid out (default: those that come with the server), and `usage_point` whose readings such a table holds
     where it does not say. `limits` bounds what is read, as for an upload; `within` says what the files may touch.
-    `arrived` hears of every usage point that changed. Raises UnknownUtility, UnknownProfile or BadLayout; everything
-    about the files themselves is in the report.
+    `arrived` hears of every usage point that changed, `agreed` of every agreement. Raises UnknownUtility,
+    UnknownProfile or BadLayout; everything about the files themselves is in the report.
     """
     files = [Path(path) for path in paths]
     with database.reading() as session:
@@ -105,7 +109,7 @@ def import_files(
     tables = Tables(local, tuple(named(each) for each in layouts), usage_point)
     run = _Run(
         database, house, customer=customer, tables=tables, limits=limits, progress=progress, arrived=arrived,
-        within=within,
+        agreed=agreed, within=within,
     )  # fmt: skip
     _begin(database, house, actor)
     report = run.take(files)
@@ -155,6 +159,7 @@ class _Run:
         limits: safe.Limits | None,
         progress: Callable[[Progress], None] | None,
         arrived: Arrived | None,
+        agreed: Agreed | None,
         within: Within | None,
     ) -> None:
         self._within = within
@@ -165,6 +170,7 @@ class _Run:
         self._limits = limits
         self._progress = progress or (lambda _: None)
         self._arrived = arrived or (lambda *_: None)
+        self._agreed = agreed or (lambda *_: None)
         self._report = Report()
 
     def take(self, files: Sequence[Path]) -> Report:
@@ -286,9 +292,11 @@ class _Run:
                 self._arrived(session, self._house, point.id, point.windows)
         else:
             reference = join.customers.get(uuid.UUID(id)) or spool.customer_of(unit)
-            CustomerUnit(
+            person = CustomerUnit(
                 session, spool, self._house, report, join, stored, unit=unit, reference=reference
-            ).store()
+            )
+            if changed := person.store():
+                self._agreed(session, self._house.utility_id, changed)
 
     def _owner(self) -> uuid.UUID | None:
         """The customer these data are said to belong to; a row of its own, before any usage point needs it."""

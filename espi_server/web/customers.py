@@ -7,17 +7,16 @@ import uuid
 from flask import Response
 from sqlalchemy import select
 
+from espi_server.access import albums
 from espi_server.access import resources as own
 from espi_server.access.guard import closed
-from espi_server.access.models import Authorization, AuthorizationUsagePoint
+from espi_server.access.models import Authorization
 from espi_server.accounts.models import Customer
-from espi_server.db import NIL
-from espi_server.energy import people
 from espi_server.energy.models import Kind
 from espi_server.energy.people import Album
 from espi_server.errors import NotFound
 from espi_server.espi import paths
-from espi_server.espi.rights import FULL, Rights
+from espi_server.espi.rights import FULL
 from espi_server.web import sending, small
 from espi_server.web.asked import Asked, scope_rights
 from espi_server.web.house import house
@@ -75,15 +74,7 @@ def _sees(asked: Asked, authorization: Authorization) -> bool:
 
 
 def _authorized_album(asked: Asked, authorization: Authorization) -> Album:
-    customer = authorization.customer_id or NIL
-    with house().database.reading() as session:
-        opened = session.scalars(
-            select(AuthorizationUsagePoint.usage_point_id).where(
-                AuthorizationUsagePoint.authorization_id == authorization.id
-            )
-        ).all()
-    points = paths.subscription(asked.base, str(authorization.id))
-    return _made(asked, customer, points, list(opened), scope_rights(authorization.scope, None))
+    return albums.authorized(house().database, asked.base, authorization)
 
 
 def _whole_albums(asked: Asked, customer: uuid.UUID | None) -> list[Album]:
@@ -92,18 +83,11 @@ def _whole_albums(asked: Asked, customer: uuid.UUID | None) -> list[Album]:
         ids = session.scalars(chosen if customer is None else chosen.where(Customer.id == customer)).all()
     if customer is not None and not ids:
         raise NotFound()
-    return [_made(asked, id, asked.base, None, FULL) for id in ids]
-
-
-def _made(
-    asked: Asked, customer: uuid.UUID, points: str, opened: list[uuid.UUID] | None, rights: Rights
-) -> Album:
-    """A customer's album; `opened` None opens everything."""
-    with house().database.driver() as driver:
-        statements = people.statements(house().database.engine)
-        found = people.read(house().database.keyring, statements.resources.rows(driver, customer=customer))
-        owned = people.ids(statements.points.rows(driver, customer=customer))
-    seen = owned if opened is None else [str(each) for each in opened]
-    whole = set(owned) <= set(seen)
-    reached = people.reached(found, seen, whole=whole)
-    return Album(paths.retail_customer(asked.base, str(customer)), points, reached, seen, rights)
+    base = asked.base
+    return [
+        albums.made(
+            house().database, str(id), None, FULL,
+            customer_base=paths.retail_customer(base, str(id)), points_base=base,
+        )
+        for id in ids
+    ]  # fmt: skip

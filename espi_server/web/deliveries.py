@@ -19,6 +19,7 @@ from sqlalchemy import select
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
 from espi_server import clock
+from espi_server.access.closing import agreed
 from espi_server.access.guard import closed
 from espi_server.access.models import AuthorizationUsagePoint
 from espi_server.accounts.models import Customer
@@ -293,7 +294,9 @@ def _unreadable(words: str) -> BadRequest:
 
 def _at_once(asked: Asked, wanted: Delivery, file: Path) -> Response:
     try:
-        result = delivery.take_in(house().database, wanted, file, limits=_limits(), arrived=arrived)
+        result = delivery.take_in(
+            house().database, wanted, file, limits=_limits(), arrived=arrived, agreed=agreed
+        )
     except Unreadable as error:
         raise _unreadable(str(error)) from None
     answer = written(_told(result, asked.base, wanted), "delivery")

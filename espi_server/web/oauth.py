@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 from werkzeug.exceptions import HTTPException
 
 from espi_server.access import keys, throttle
-from espi_server.access.identification import NobodyIsFound
 from espi_server.access.models import Token, TokenFamily
 from espi_server.access.oauth import authentication, metadata
 from espi_server.access.oauth.openid import subject
@@ -246,7 +245,7 @@ def _metadata(code: str) -> Response:
             utility,
             settings.base_url,
             takes_certificates=bool(settings.certificate_header),
-            asks_by_message=bool(settings.ways) and not isinstance(house().identification, NobodyIsFound),
+            asks_by_message=bool(settings.ways) and house().identification.serves(utility),
         )
     )
 

@@ -15,10 +15,10 @@ from typing import Any
 from sqlalchemy import select
 
 from espi_server.access import grants, tokens
-from espi_server.access.models import Application, Authorization, Token
+from espi_server.access.models import Application, Authorization, AuthorizationAgreement, Token
 from espi_server.access.tokens import digest
 from espi_server.accounts import utilities
-from espi_server.accounts.models import Customer, Utility
+from espi_server.accounts.models import Account, Customer, ServiceAgreement, Utility
 from espi_server.clock import seconds
 from espi_server.db import Database
 from espi_server.energy.importer import import_files
@@ -170,6 +170,28 @@ def hold(database: Database, opened: Opened) -> None:
     """The application is put on hold."""
     with database.writing() as session:
         application_of(session, opened).status = DataCustodianApplicationStatus.ON_HOLD
+
+
+def agree(database: Database, opened: Opened, number: int) -> str:
+    """Give a household a service agreement that the authorization holds; what the utility calls it."""
+    with database.writing() as session:
+        utility = utilities.find(session, UTILITY)
+        customer = _customer(session, utility, f"C-{number}")
+        account = Account(
+            id=uuid.uuid4(), utility_id=utility.id, customer_id=customer.id, reference=f"A-{number}"
+        )
+        session.add(account)
+        session.flush()
+        agreement = ServiceAgreement(
+            id=uuid.uuid4(), utility_id=utility.id, customer_id=customer.id, account_id=account.id,
+            reference=f"G-{number}",
+        )  # fmt: skip
+        session.add(agreement)
+        session.flush()
+        session.add(AuthorizationAgreement(authorization_id=opened.id, agreement_id=agreement.id))
+        point = select(UsagePoint).where(UsagePoint.source_id == household(number).id)
+        session.scalars(point).one().agreement_id = agreement.id
+        return agreement.reference
 
 
 def damage(database: Database, number: int, how: str) -> None:

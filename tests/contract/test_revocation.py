@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
+from espi_server.access import closing
+from espi_server.accounts import utilities
 from espi_server.db import Database
 from espi_server.energy.feed import CHECK_EVERY, CHUNK, FeedChanged
 from tests.contract import stock
@@ -82,6 +84,21 @@ def test_an_import_that_changes_a_usage_point_still_to_be_sent_cuts_the_feed(
     download.take(1)
 
     stock.deliver(filled, tmp_path, stock.changed(last))
+
+    with pytest.raises(FeedChanged):
+        download.finish()
+    assert download.size < download.length
+
+
+@pytest.mark.requirement("F-OFF")
+def test_an_agreement_that_closes_cuts_the_feed_before_its_usage_point(filled: Database, app: Flask) -> None:
+    opened = stock.open_all(filled)
+    agreement = stock.agree(filled, opened, stock.in_feed_order(filled)[-1])
+    download = start(app, opened)
+    download.take(1)
+
+    with filled.writing() as session:
+        closing.close(session, utilities.find(session, stock.UTILITY), agreement, by="operator:x")
 
     with pytest.raises(FeedChanged):
         download.finish()

@@ -45,7 +45,12 @@ pytestmark = pytest.mark.requirement("F-T1/T2")
 class ByMail:
     """Finds customers by the mail address in the utility's own records, which must be that of one alone."""
 
-    def find(self, session: Session, utility: Utility, profile: Profile) -> uuid.UUID | None:
+    def serves(self, utility: Utility) -> bool:
+        return True
+
+    def find(
+        self, session: Session, utility: Utility, profile: Profile, application_id: uuid.UUID
+    ) -> uuid.UUID | None:
         wanted = str(profile.get("email") or profile.get("login_hint") or "").strip().lower()
         everybody = session.scalars(select(Customer.id).where(Customer.utility_id == utility.id)).all()
         found = [each for each in everybody if wanted and people.record(session, each).email == wanted]

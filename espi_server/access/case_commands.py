@@ -1,0 +1,128 @@
+"""`espi-server case …`: what customers report about companies, for the utility's people."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import click
+from sqlalchemy.orm import Session
+
+from espi_server import clock
+from espi_server.access import cases
+from espi_server.access.cases import Case
+from espi_server.access.models import Application
+from espi_server.accounts import utilities
+from espi_server.accounts.models import Customer
+from espi_server.shell import opened, operator
+
+
+@click.group()
+def case() -> None:
+    """Problems that customers report about companies."""
+
+
+@case.command("list")
+@click.option("--utility", "code", required=True, help="Whose customers reported them.")
+@click.option("--state", type=click.Choice(list(cases.STEPS)), help="Only those that stand so.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+def list_command(code: str, state: str | None, as_json: bool) -> None:
+    """List the cases, the oldest first, with how many days each is old.
+
+    \b
+    Example:  espi-server case list --utility north --state open
+    """
+    with opened() as database, database.reading() as session:
+        found = cases.of_utility(session, utilities.find(session, code), state)
+        rows = [_described(session, each) for each in found]
+    if as_json:
+        click.echo(json.dumps({"schema_version": 1, "cases": rows}, indent=2))
+    for each in () if as_json else rows:
+        click.echo(
+            f"{each['number']}  {each['state']:<8}  {each['days']:>4} d  {each['topic']:<8}  {each['company']}"
+        )
+
+
+@case.command()
+@click.option("--utility", "code", required=True)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@click.argument("number")
+def show(code: str, as_json: bool, number: str) -> None:
+    """Show one case, with everything that was said.
+
+    \b
+    Example:  espi-server case show --utility north C-7F3K-9QXM
+    """
+    with opened() as database, database.reading() as session:
+        row = cases.find(session, utilities.find(session, code), number)
+        told = {
+            **_described(session, row),
+            "said": [{**each, "at": clock.written(each["at"])} for each in row.said],
+        }
+    if as_json:
+        click.echo(json.dumps(told, indent=2, ensure_ascii=False))
+        return
+    click.echo(
+        f"{told['number']}  {told['state']}  {told['topic']}  about {told['company']}, of {told['customer']}"
+    )
+    for each in told["said"]:
+        click.echo(f"\n{each['at']}  {each['by']}\n{_visible(each['text'])}")
+
+
+@case.command()
+@click.option("--utility", "code", required=True)
+@click.argument("number")
+@click.argument("text")
+def answer(code: str, number: str, text: str) -> None:
+    """Answer a case; - reads the answer from stdin. The customer is told that there is one.
+
+    \b
+    Example:  espi-server case answer --utility north C-7F3K-9QXM "We asked them to stop."
+    """
+    _act(code, number, _read(text), cases.answer)
+    click.echo(f"{number} is answered.")
+
+
+@case.command()
+@click.option("--utility", "code", required=True)
+@click.argument("number")
+@click.argument("text", default="")
+def close(code: str, number: str, text: str) -> None:
+    """Close a case, with a last word or without.
+
+    \b
+    Example:  espi-server case close --utility north C-7F3K-9QXM "They deleted your data."
+    """
+    _act(code, number, _read(text), cases.close)
+    click.echo(f"{number} is closed.")
+
+
+def _act(code: str, number: str, text: str, act: Any) -> None:
+    with opened() as database, database.writing() as session:
+        row = cases.find(session, utilities.find(session, code), number)
+        act(session, row, text, by=operator())
+
+
+def _read(text: str) -> str:
+    return sys.stdin.read() if text == "-" else text
+
+
+def _described(session: Session, row: Case) -> dict[str, Any]:
+    return {
+        "number": row.number,
+        "state": row.state,
+        "topic": row.topic,
+        "company": session.get_one(Application, row.application_id).name,
+        "customer": session.get_one(Customer, row.customer_id).reference,
+        "language": row.language,
+        "opened": clock.written(row.opened_at),
+        "days": (clock.seconds() - row.opened_at) // 86_400,
+    }
+
+
+def _visible(text: str) -> str:
+    """Without what a terminal would take for an order."""
+    return "".join(
+        each if each.isprintable() or each == "\n" else "\N{REPLACEMENT CHARACTER}" for each in text
+    )
