@@ -41,7 +41,7 @@ test: lint system clients  ## Lint and run the tests, on SQLite and PostgreSQL
 
 .PHONY: soak
 soak: $(VENV)/.test system clients  ## The long runs: large imports, fuzzing, faults
-	$(BIN)/python -m pytest -m soak $(TESTS)
+	$(BIN)/python -m pytest -m "soak or hypothesis" --hypothesis-profile=long $(TESTS)
 
 .PHONY: lint
 lint: $(VENV)/.test  ## Style and types

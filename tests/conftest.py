@@ -13,15 +13,14 @@ import pytest
 from espi_server import clock
 from espi_server.db import Database
 from espi_server.settings import DEVELOPMENT_SECRET, Settings
-from tests import coverage, pg
+from tests import coverage, examples, pg
 from tests.copies import KINDS, Copies, migrated
 from tests.towns import *  # noqa: F403 - its fixtures
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# No test measures time: a loaded machine must not decide.
-hypothesis.settings.register_profile("house", deadline=None)
-hypothesis.settings.load_profile("house")
+examples.register()
+hypothesis.settings.load_profile(examples.EVERY_DAY)
 
 
 @pytest.fixture(scope="session")
@@ -108,9 +107,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    # What is loaded by now stays: looking through it again and again took a second each time.
+    # What is loaded by now stays: looking through it again and again took a second each time. What a test leaves is
+    # looked for less often: an application makes enough objects for dozens of rounds.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(100_000, 20, 20)
     target = session.config.getoption("--coverage-table")
     if target:
         Path(target).write_text(coverage.table(session.items), "utf-8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -25,11 +26,17 @@ from tests.serving import serve
 KEY = ECKey.generate_key("P-256", parameters={"kid": "k-1"})
 
 
-@pytest.fixture
-def served(towns: Database, towns_url: str) -> Iterator[str]:
-    """The address of a server over both towns."""
-    with serve(towns_url, application="tests.oauth:served()") as server:
+@pytest.fixture(scope="module")
+def served(shared_towns: Database) -> Iterator[str]:
+    """The address of a server over both towns; each test brings a company of its own."""
+    url = shared_towns.engine.url.render_as_string(hide_password=False)
+    with serve(url, application="tests.oauth:served()") as server:
         yield server.url
+
+
+def company_of(database: Database, **stated: Any) -> Company:
+    """A company that no other test asks as."""
+    return oauth.company(database, f"Sun {uuid.uuid4().hex}", **stated)
 
 
 def answered(database: Database, url: str, there: str) -> str:
@@ -90,15 +97,15 @@ def bearer(said: dict[str, Any]) -> dict[str, str]:
 
 
 @pytest.mark.requirement("FB_14", "FB_31")
-def test_oauth4webapi_pushes_its_request_and_reads_the_id_token(towns: Database, served: str) -> None:
-    company = oauth.company(towns)
+def test_oauth4webapi_pushes_its_request_and_reads_the_id_token(shared_towns: Database, served: str) -> None:
+    company = company_of(shared_towns)
 
     check(by_node("oauth4webapi", company, served), company)
 
 
 @pytest.mark.requirement("FB_13", "FB_31")
-def test_oauth4webapi_signs_what_it_says_at_the_strict_policy(towns: Database, served: str) -> None:
-    company = oauth.company(towns, policy="strict", jwks={"keys": [KEY.as_dict(private=False)]})
+def test_oauth4webapi_signs_what_it_says_at_the_strict_policy(shared_towns: Database, served: str) -> None:
+    company = company_of(shared_towns, policy="strict", jwks={"keys": [KEY.as_dict(private=False)]})
 
     found = by_node("oauth4webapi", company, served, key=KEY.as_dict(private=True))
 
@@ -107,22 +114,22 @@ def test_oauth4webapi_signs_what_it_says_at_the_strict_policy(towns: Database, s
 
 
 @pytest.mark.requirement("FB_14", "FB_31")
-def test_openid_client_discovers_us_and_checks_our_signature(towns: Database, served: str) -> None:
-    company = oauth.company(towns)
+def test_openid_client_discovers_us_and_checks_our_signature(shared_towns: Database, served: str) -> None:
+    company = company_of(shared_towns)
 
     check(by_node("openid-client", company, served), company)
 
 
 @pytest.mark.requirement("FB_36")
-def test_openid_client_registers_its_application_itself(towns: Database, served: str) -> None:
-    with towns.writing() as session:
+def test_openid_client_registers_its_application_itself(shared_towns: Database, served: str) -> None:
+    with shared_towns.writing() as session:
         invitation = admission.invite(session, utilities.find(session, "north"), "Diary", by="a test")
 
     said = told_by_node(
         "openid-client registers", issuer=f"{served}/north", redirect_uri=BACK, invitation=invitation
     )
 
-    oauth.make.change(towns, Application, Application.client_id == said["client_id"], status=2)
+    oauth.make.change(shared_towns, Application, Application.client_id == said["client_id"], status=2)
     answer = httpx.post(
         f"{served}/north/oauth/token", data={"grant_type": "client_credentials"},
         auth=(said["client_id"], said["client_secret"]),
@@ -133,26 +140,26 @@ def test_openid_client_registers_its_application_itself(towns: Database, served:
 
 @pytest.mark.requirement("FB_14", "FB_31")
 def test_simple_oauth2_knows_no_pkce_and_gets_along_at_the_legacy_policy(
-    towns: Database, served: str
+    shared_towns: Database, served: str
 ) -> None:
-    company = oauth.company(towns, policy="legacy")
+    company = company_of(shared_towns, policy="legacy")
 
     check(by_node("simple-oauth2", company, served), company)
 
 
 @pytest.mark.requirement("FB_14", "FB_31")
 def test_requests_oauthlib_proves_its_key(
-    towns: Database, served: str, monkeypatch: pytest.MonkeyPatch
+    shared_towns: Database, served: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session = pytest.importorskip(
         "requests_oauthlib", reason="requests-oauthlib is not installed"
     ).OAuth2Session
     monkeypatch.setenv("OAUTHLIB_INSECURE_TRANSPORT", "1")
-    company = oauth.company(towns)
+    company = company_of(shared_towns)
     basic = requests.auth.HTTPBasicAuth(company.client_id, company.secret)
     with session(company.client_id, redirect_uri=BACK, scope=[SCOPE], pkce="S256") as client:
         there, _state = client.authorization_url(f"{served}/north/oauth/authorize")
-        back = answered(towns, served, there)
+        back = answered(shared_towns, served, there)
         first = dict(
             client.fetch_token(f"{served}/north/oauth/token", authorization_response=back, auth=basic)
         )
@@ -165,8 +172,10 @@ def test_requests_oauthlib_proves_its_key(
 
 
 @pytest.mark.requirement("FB_14", "FB_31")
-def test_a_third_party_of_the_first_decade_needs_nothing_but_basic(towns: Database, served: str) -> None:
-    company = oauth.company(towns, policy="legacy")
+def test_a_third_party_of_the_first_decade_needs_nothing_but_basic(
+    shared_towns: Database, served: str
+) -> None:
+    company = company_of(shared_towns, policy="legacy")
     there = httpx.URL(
         f"{served}/north/oauth/authorize",
         params={
@@ -178,7 +187,7 @@ def test_a_third_party_of_the_first_decade_needs_nothing_but_basic(towns: Databa
     )
     post = _poster(f"{served}/north/oauth/token", company)
 
-    code = in_address(answered(towns, served, str(there)))["code"]
+    code = in_address(answered(shared_towns, served, str(there)))["code"]
     first = post(grant_type="authorization_code", code=code, redirect_uri=BACK)
     second = post(grant_type="refresh_token", refresh_token=first["refresh_token"])
     own = post(grant_type="client_credentials")

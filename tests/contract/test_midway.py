@@ -22,6 +22,7 @@ from espi_server.db import Database
 from tests.contract import clients, proxies, stock
 from tests.contract.clients import Noticed
 from tests.contract.gate import APPLICATION, Gate
+from tests.copies import KINDS
 from tests.serving import Server, serve
 
 ENCODINGS = ("gzip", "identity")
@@ -92,6 +93,15 @@ def downloading(url: str, opened: stock.Opened, folder: Path, *, waiting: bool =
         yield Downloads(server, gate, every)
 
 
+# What happens to the feed is tried on both databases in process (test_revocation.py). What clients see of it is the
+# same whatever it was: here each happens on one of them, on both in the long runs.
+def on(kind: str) -> pytest.MarkDecorator:
+    other = next(each for each in KINDS if each != kind)
+    kinds = [kind, pytest.param(other, marks=pytest.mark.soak)]
+    return pytest.mark.parametrize("filled_url", kinds, indirect=True)
+
+
+@on("sqlite")
 def test_a_feed_that_nothing_happens_to_arrives_whole_and_the_same_everywhere(
     filled: Database, filled_url: str, tmp_path: Path
 ) -> None:
@@ -105,6 +115,7 @@ def test_a_feed_that_nothing_happens_to_arrives_whole_and_the_same_everywhere(
     assert bodies.pop().count(b"<IntervalReading>") == stock.HOUSEHOLDS * 96
 
 
+@on("sqlite")
 def test_a_revocation_in_mid_download_is_an_error_for_every_client(
     filled: Database, filled_url: str, tmp_path: Path
 ) -> None:
@@ -117,6 +128,7 @@ def test_a_revocation_in_mid_download_is_an_error_for_every_client(
     assert unaware == []
 
 
+@on("postgresql")
 def test_an_import_in_mid_download_is_an_error_for_every_client(
     filled: Database, filled_url: str, tmp_path: Path
 ) -> None:
@@ -164,7 +176,14 @@ def lose(url: str) -> None:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-@pytest.mark.parametrize("damage", ["a flipped bit", "half missing", "a broken index"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "a flipped bit",  # which only the client can notice: the others are cut by the server (test_damaged.py)
+        pytest.param("half missing", marks=pytest.mark.soak),
+        pytest.param("a broken index", marks=pytest.mark.soak),
+    ],
+)
 def test_damaged_stored_readings_are_an_error_for_every_client(
     filled_sqlite: str, tmp_path: Path, damage: str
 ) -> None:

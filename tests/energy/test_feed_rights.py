@@ -8,7 +8,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-import os
 import re
 import uuid
 import zlib
@@ -48,8 +47,8 @@ from tests.energy.oracle import CLASSES, CUSTOMER_SIDE, USAGE_SIDE, Expected, Gr
 from tests.energy.reader import Answer, Reader, Served, canonical, cut, shelved, sown
 from tests.energy.worlds import DAY, HOUR, POINTS, PUBLISHED, ZONE, Planted, World
 from tests.espi.trees import tree
+from tests.examples import examples
 
-EXAMPLES = int(os.environ.get("FEED_EXAMPLES", "12"))  # more for a longer look
 COMPANY = "Reader"
 BASE = "http://localhost"
 DATA_BLOCKS = sorted(set().union(*CLASSES.values()))
@@ -219,7 +218,7 @@ def check_tree(answer: Answer, opened: Opened, laid: Laid) -> None:
 
 def proves(test: Any) -> Any:
     """A property of every feed: for any world, on both databases."""
-    quick = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+    quick = settings(max_examples=examples(5), deadline=None, suppress_health_check=list(HealthCheck))
     return pytest.mark.requirement("FB_04", "F-DATA")(quick(given(data=st.data())(test)))
 
 

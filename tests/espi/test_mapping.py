@@ -17,6 +17,7 @@ from espi_server.espi.errors import EspiError
 from espi_server.espi.mapping import ATTRIBUTES, CHILDREN, from_json, json_schema, named, to_json
 from tests.espi.test_roundtrip import disordered, instances
 from tests.espi.trees import tree
+from tests.examples import examples
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOTS = sorted(
@@ -25,7 +26,7 @@ ROOTS = sorted(
 VALIDATOR = Draft202012Validator(json_schema.schema())
 
 every_type = pytest.mark.parametrize(("space", "local"), ROOTS, ids=lambda each: each.rpartition("/")[2])
-thorough = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+thorough = settings(max_examples=examples(6), deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def there_and_back(root):

@@ -17,6 +17,7 @@ from espi_server.espi.raw import Raw
 from espi_server.espi.types import Anything, Choice, Decimal, Hex, SimpleContent, Truth, Uri, Whole
 from tests.espi.test_schema import resources, samples
 from tests.espi.trees import tree
+from tests.examples import examples
 
 
 def test_every_published_resource_is_written_as_it_was_read(espi_reference):
@@ -104,7 +105,7 @@ def instances(draw, content):
 
 
 any_kind = pytest.mark.parametrize("content", sorted(KINDS.values(), key=lambda item: item.name))
-thorough = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+thorough = settings(max_examples=examples(10), deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @any_kind
