@@ -15,7 +15,7 @@ from sqlalchemy import ForeignKey, delete, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from espi_server import clock
-from espi_server.access import applications, tokens
+from espi_server.access import applications, audit, tokens
 from espi_server.access.oauth import policies, statements
 from espi_server.access.oauth.errors import BadStatement
 from espi_server.access.oauth.statements import Authority
@@ -91,14 +91,22 @@ def invite(
             expires_at=now + lifetime,
         )
     )
+    audit.record(
+        session, utility.id, "invitation.made", actor=by, subject=f"invitation:{tokens.digest(token).hex()}",
+        policy=policy, scope=scope, uses=uses, until=now + lifetime,
+    )  # fmt: skip
     return token
 
 
-def withdraw(session: Session, utility: Utility, company: str) -> int:
+def withdraw(session: Session, utility: Utility, company: str, *, by: str = audit.SERVER) -> int:
     """No invitation of this company works any more; how many that were."""
     done: Any = session.execute(
         delete(Invitation).where(Invitation.utility_id == utility.id, Invitation.company == company)
     )
+    if done.rowcount:
+        audit.record(
+            session, utility.id, "invitation.withdrawn", actor=by, subject="invitation", times=int(done.rowcount)
+        )  # fmt: skip
     return int(done.rowcount)
 
 

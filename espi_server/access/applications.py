@@ -146,7 +146,14 @@ def new_secret(
 
 
 def set_status(session: Session, application: Application, status: int, *, by: str = audit.SERVER) -> None:
-    """Put an application into production (2), on hold (3) or back into review (1); its tokens follow at once."""
+    """Put an application into production (2), on hold (3) or back into review (1); its tokens follow at once.
+
+    Where it stands there already nothing happens. `Conflict` for one that was revoked (4): that is for good.
+    """
+    if status == application.status:
+        return
+    if application.status == REVOKED:
+        raise Conflict(f"{application.name} was revoked for good. Register another application.")
     record(session, application, "application.status", by, before=application.status, after=status)
     application.status, application.updated_at = status, clock.seconds()
     company = session.get(Asp, application.asp_id) if application.asp_id else None

@@ -151,6 +151,10 @@ def _send(
     outbox.put(
         session, row.utility_id, KIND, recipient=person, payload={"request": row.digest.hex()}, urgent=True
     )  # fmt: skip
+    audit.record(
+        session, row.utility_id, "consent.sent", actor=audit.SERVER, subject=f"request:{row.digest.hex()}",
+        application=row.application_id, customer=customer_id,
+    )  # fmt: skip
 
 
 def _told(session: Session, digest: bytes) -> None:

@@ -184,7 +184,7 @@ def invite(name: str, code: str, uses: int, days: int, policy: str, scope: str, 
     with opened() as database, database.writing() as session:
         utility = utilities.find(session, code)
         if withdraw:
-            gone = admission.withdraw(session, utility, name)
+            gone = admission.withdraw(session, utility, name, by=operator())
             click.echo(f"{gone} invitation{'' if gone == 1 else 's'} of {name} withdrawn.")
             return
         made = admission.invite(

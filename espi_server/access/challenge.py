@@ -25,7 +25,7 @@ from sqlalchemy import ForeignKey, Index, and_, delete, func, select, text, upda
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from espi_server import clock
-from espi_server.access import contacts, sealing
+from espi_server.access import audit, contacts, sealing
 from espi_server.access.contacts import CUSTOMER, TEXT, Contact, Means
 from espi_server.accounts import hashing
 from espi_server.accounts.models import Customer, Login
@@ -225,7 +225,11 @@ def check(database: Database, means: Means, subject: Subject, code: str) -> Matc
     if row.tries > TRIES:
         raise TooManyTries()
     if not hashing.matches(row.hash, _peppered(means, row.id, subject.digest, typed)):
-        raise TooManyTries() if row.tries == TRIES else WrongCode(tries_left=TRIES - row.tries)
+        if row.tries < TRIES:
+            raise WrongCode(tries_left=TRIES - row.tries)
+        with database.writing() as session:
+            _record(session, subject, row.id, "failed", tries=TRIES)
+        raise TooManyTries()
     return Match(row.id, row.sends)
 
 
@@ -241,6 +245,7 @@ def accept(session: Session, match: Match, subject: Subject) -> Passed:
     ).first()
     if done is None:
         raise CodeOver()
+    _record(session, subject, match.id, "passed", way=done.way)
     return Passed(match.id, done.way, done.masked, done.sent_at, now)
 
 
@@ -337,7 +342,15 @@ def _send(
         session, row.utility_id, f"code.{row.purpose}", recipient=row.person,
         payload={"challenge": str(row.id), "number": row.sends}, urgent=True,
     )  # fmt: skip
+    _record(session, row, row.id, "sent", way=row.way, reference=row.reference)
     return Sent(row.way, row.masked, row.expires_at, SENDS - row.sends, now + PAUSE)
+
+
+def _record(session: Session, of: Subject | Challenge, id: uuid.UUID, what: str, **detail: Any) -> None:
+    audit.record(
+        session, of.utility_id, f"challenge.{what}", actor=audit.SERVER if what == "sent" else of.person,
+        subject=f"challenge:{id}", purpose=of.purpose, **detail,
+    )  # fmt: skip
 
 
 def _counted(session: Session, subject: Subject) -> Any:

@@ -124,11 +124,8 @@ def is_ours(session: Session, utility_id: uuid.UUID, checkpoint: Checkpoint, sec
 
     The public half alone would not do: whoever writes to the database could put one there.
     """
-    for secret in secrets:
-        key = keys.kept(session, utility_id, checkpoint.kid, secret)
-        if key is not None and _is_signed(checkpoint, key):
-            return True
-    return False
+    key = keys.kept(session, utility_id, checkpoint.kid, *secrets)
+    return key is not None and _is_signed(checkpoint, key)
 
 
 def _is_signed(checkpoint: Checkpoint, key: ECKey) -> bool:

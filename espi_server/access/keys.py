@@ -45,14 +45,14 @@ def active(session: Session, utility_id: uuid.UUID, secret: str, purpose: str = 
     return ECKey.import_key(_unwrapped(row, secret, *at_rest.keyring(session).secrets))
 
 
-def kept(session: Session, utility_id: uuid.UUID, kid: str, secret: str) -> ECKey | None:
-    """A utility's key of this name, whatever its state; None where there is none that this secret opens."""
+def kept(session: Session, utility_id: uuid.UUID, kid: str, *secrets: str) -> ECKey | None:
+    """A utility's key of this name, whatever its state; None where there is none that one of these secrets opens."""
     row = session.get(SigningKey, kid)
     if row is None or row.utility_id != utility_id:
         return None
     try:
-        return ECKey.import_key(_unwrapped(row, secret))
-    except Internal:
+        return ECKey.import_key(_unwrapped(row, *secrets))
+    except (Internal, NoSecret):
         return None
 
 

@@ -161,13 +161,21 @@ def register_anew(
     application.updated_at = clock.seconds()
     actor = _actor(application, by)
     applications.record_change(session, application, actor, before)
-    status = getattr(stated, "data_custodian_application_status", None)
-    if by == "custodian" and status is not None:
-        applications.set_status(session, application, int(status), by=actor)
-    elif is_moved and by != "custodian":
-        applications.set_status(session, application, applications.REVIEW, by=actor)
-    else:
+    status = _status(application, stated, is_moved, by)
+    if status == application.status:
         applications.note_change(session, application)
+    elif status == applications.REVOKED:
+        withdraw(session, application, by=by)
+    else:
+        applications.set_status(session, application, status, by=actor)
+
+
+def _status(application: Application, stated: espi.ApplicationInformation, is_moved: bool, by: str) -> int:
+    """Where the application stands after this: where the utility says, or in review where it moved by itself."""
+    if by != "custodian":
+        return applications.REVIEW if is_moved else application.status
+    status = getattr(stated, "data_custodian_application_status", None)
+    return application.status if status is None else int(status)
 
 
 def _spoken(stated: espi.ApplicationInformation) -> Iterator[tuple[str, Any]]:

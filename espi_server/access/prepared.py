@@ -14,7 +14,7 @@ import uuid
 import zlib
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -23,8 +23,9 @@ from sqlalchemy import and_, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from espi_server import clock
+from espi_server.access import audit
 from espi_server.access.keys import NoSecret
-from espi_server.access.models import Authorization, PreparedBatch, PreparedPart
+from espi_server.access.models import Application, Authorization, PreparedBatch, PreparedPart
 from espi_server.db import Database, add_if_new
 from espi_server.energy.feed import Feed, FeedChanged
 from espi_server.errors import TooManyRequests
@@ -82,8 +83,18 @@ def ask(session: Session, wanted: Wanted, key: bytes, *, instead_of: PreparedBat
         "tag": "", "opened": "", "updated": 0, "entries": 0, "plain_size": 0, "gzip_size": 0, "state": DUE,
         "attempts": 0, "next_attempt_at": now,
     }  # fmt: skip
-    add_if_new(session, PreparedBatch, values)
+    if add_if_new(session, PreparedBatch, values):
+        _record(session, wanted, values["id"])
     BELL.after(session)
+
+
+def _record(session: Session, wanted: Wanted, id: Any) -> None:
+    application = session.get_one(Application, wanted.application_id)
+    audit.record(
+        session, wanted.utility_id, "batch.asked", actor=f"client:{application.client_id}", subject=f"batch:{id}",
+        application=application.id, authorization=wanted.authorization_id, bulk=wanted.bulk_id, path=wanted.path,
+        query=wanted.query, form=wanted.form,
+    )  # fmt: skip
 
 
 def _check_room(session: Session, wanted: Wanted) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Callable
 from datetime import date
@@ -12,20 +13,34 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import select
 
-from espi_server.access import alarms, announcing, audit, managing, verifying
+from espi_server.access import (
+    admission,
+    alarms,
+    announcing,
+    applications,
+    audit,
+    challenge,
+    managing,
+    verifying,
+)
+from espi_server.access.challenge import Subject
 from espi_server.access.models import Application, AuditEvent, Authorization, ClientRefusal
 from espi_server.access.oauth import refusals
+from espi_server.access.opening import PRODUCTION
 from espi_server.access.tokens import digest
 from espi_server.accounts import utilities
 from espi_server.cli import main
 from espi_server.db import Database
+from espi_server.errors import Conflict
+from espi_server.espi import authorization as espi
 from espi_server.notify import letters
 from espi_server.notify.letters import Note
 from espi_server.notify.models import Outbox
 from espi_server.notify.sending import Message
 from espi_server.settings import DEVELOPMENT_SECRET, BadSetting, Settings
 from espi_server.shell import operator
-from tests import make, oauth
+from tests import letterbox, make, oauth
+from tests.letterbox import Box
 from tests.oauth import Company
 from tests.together import statuses
 
@@ -190,6 +205,137 @@ def test_changes_of_a_registration_name_the_fields_and_who(sun: Company) -> None
         ("application.status", "custodian", {"before": 2, "after": 4}),
         ("authorization.ended", "custodian", {"application": str(sun.id), "reason": "offboarded"}),
     ]
+
+
+def test_a_status_that_stays_is_no_act_and_what_was_revoked_stays_so(sun: Company) -> None:
+    def put(status: int) -> None:
+        with sun.database.writing() as session:
+            row = session.get_one(Application, sun.id)
+            applications.set_status(session, row, status, by="a test")
+
+    put(PRODUCTION)
+    put(applications.REVOKED)
+    put(applications.REVOKED)
+
+    with pytest.raises(Conflict, match="revoked for good"):
+        put(PRODUCTION)
+    told = [each.detail for each in acts(sun.database) if each.act == "application.status"]
+    assert told == [{"before": 1, "after": 2}, {"before": 2, "after": 4}]
+
+
+def test_a_utility_that_revokes_an_application_over_http_ends_what_customers_gave_it(sun: Company) -> None:
+    sun.tokens()
+    with sun.database.writing() as session:
+        row = session.get_one(Application, sun.id)
+        stated = espi.ApplicationInformation()
+        stated.data_custodian_application_status = applications.REVOKED
+        stated.redirect_uri = list(row.redirect_uris)
+        managing.register_anew(session, row, stated, by="custodian", reachable=str)
+
+    with sun.database.reading() as session:
+        assert session.scalars(select(Authorization.ended_reason)).all() == ["offboarded"]
+    assert names(sun.database)[-2:] == ["application.status", "authorization.ended"]
+
+
+def test_codes_that_are_sent_pass_or_fail_are_acts_without_the_code(towns: Database) -> None:
+    letterbox.reachable(towns, "C-1", email="ada@example.org")
+    box, person = Box(towns), f"customer:{make.customer_id(towns, 'C-1')}"
+    with towns.reading() as session:
+        utility = utilities.find(session, "north").id
+    means = letterbox.means()
+    one, other = (Subject(utility, challenge.CONSENT, person, f"request {each}", bytes(32)) for each in "12")
+    for each in (one, other):
+        with towns.writing() as session:
+            challenge.begin(session, means, each, {"company": "Sun"})
+    first, second = (re.findall(r"\b[0-9]{6}\b", each.text)[0] for each in box.empty())
+
+    match = challenge.check(towns, means, one, first)
+    with towns.writing() as session:
+        challenge.accept(session, match, one)
+    wrong = f"{(int(second) + 1) % 10**6:06d}"
+    for problem in [challenge.WrongCode] * 4 + [challenge.TooManyTries] * 2:
+        with pytest.raises(problem):
+            challenge.check(towns, means, other, wrong)
+
+    found = [(each.act, each.actor, each.detail) for each in acts(towns)]
+    sent = {"purpose": "consent", "way": "mail"}
+    assert found == [
+        ("challenge.sent", audit.SERVER, sent | {"reference": "request 1"}),
+        ("challenge.sent", audit.SERVER, sent | {"reference": "request 2"}),
+        ("challenge.passed", person, sent),
+        ("challenge.failed", person, {"purpose": "consent", "tries": 5}),
+    ]
+    assert not {first, second} & set(re.findall("[0-9]+", json.dumps(found)))
+
+
+class Found:
+    """Finds the same customer whoever is meant."""
+
+    def __init__(self, customer: uuid.UUID) -> None:
+        self._customer = customer
+
+    def serves(self, *_asked: Any) -> bool:
+        return True
+
+    def find(self, *_asked: Any) -> uuid.UUID:
+        return self._customer
+
+
+def test_that_a_company_asked_by_message_is_an_act_and_that_the_link_left_another(sun: Company) -> None:
+    letterbox.reachable(sun.database, "C-1", email="ada@example.org")
+    customer = make.customer_id(sun.database, "C-1")
+
+    asked = sun.posts("bc-authorize", {"scope": oauth.SCOPE, "login_hint": "ada@example.org"})
+    [letter] = Box(sun.database, Found(customer)).empty()
+
+    first, second = [each for each in acts(sun.database) if each.act.startswith("consent.")]
+    [secret] = re.findall(r"request=(\S+)", letter.text)
+    assert asked.status_code == 200, asked.data
+    assert (first.act, first.actor, first.detail["scope"]) == (
+        "consent.asked",
+        f"client:{sun.client_id}",
+        oauth.SCOPE,
+    )
+    assert first.subject == second.subject == f"request:{digest(secret).hex()}"
+    assert (second.act, second.actor, second.detail) == (
+        "consent.sent",
+        audit.SERVER,
+        {"application": str(sun.id), "customer": str(customer)},
+    )
+    assert "ada@" not in json.dumps(first.detail)
+
+
+def test_a_batch_that_is_asked_for_is_one_act_however_often(sun: Company) -> None:
+    told = sun.tokens()
+    with sun.database.writing() as session:
+        utilities.find(session, "north").prepare_from = 0
+
+    for _ in range(3):
+        assert sun.reads(told["resourceURI"], told["access_token"]) == 202
+
+    [found] = [each for each in acts(sun.database) if each.act == "batch.asked"]
+    assert (found.actor, found.detail["form"]) == (f"client:{sun.client_id}", "xml")
+    assert found.detail["authorization"] == told["authorizationURI"].rpartition("/")[2]
+
+
+def test_an_invitation_and_its_end_are_acts(sqlite_url: str) -> None:
+    database = Database(sqlite_url, secret=DEVELOPMENT_SECRET)
+    north = make.utility(database)
+    with database.writing() as session:
+        token = admission.invite(session, north, "Sunwise", uses=3, by="operator:ada")
+    with database.writing() as session:
+        admission.withdraw(session, north, "Sunwise", by="operator:ada")
+        admission.withdraw(session, north, "Sunwise", by="operator:ada")
+
+    made, gone = acts(database)
+    database.close()
+
+    assert (made.act, made.actor, made.subject) == (
+        "invitation.made",
+        "operator:ada",
+        f"invitation:{digest(token).hex()}",
+    )
+    assert (made.detail["uses"], gone.act, gone.detail) == (3, "invitation.withdrawn", {"times": 1})
 
 
 def test_failures_to_show_who_one_is_are_counted_by_the_hour(

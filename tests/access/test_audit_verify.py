@@ -231,7 +231,6 @@ GARBAGE = ("'words'", "x'ff00fe'", "CAST(x'ff00fe' AS TEXT)", "NULL", "-1.5", "'
 @pytest.fixture
 def loose(sqlite_url: str, tmp_path: Path) -> Path:
     """A chain of five acts, the third of which seals a disclosure, in tables that hold anything anywhere."""
-    migrate.upgrade(sqlite_url)
     database = Database(sqlite_url, secret=SECRET)
     id = make.utility(database).id
     act(database, id, "1")
@@ -324,6 +323,30 @@ def test_a_checkpoint_counts_only_under_a_key_the_secret_opens(
         assert found(session, forged) == [("checkpoint", known.number)]
         keys.rotate(session, north, SECRET, keys.AUDIT)
         assert checkpoints.is_ours(session, north, known, [SECRET])  # retired, and still known
+
+
+def test_a_checkpoint_of_before_a_change_of_the_secret_counts_by_the_older_one(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    old = Database(sqlite_url, secret=EARLIER)
+    id = make.utility(old).id
+    act(old, id, "1")
+    with old.writing() as session:
+        _, signed = checkpoints.sign(session, utilities.find(session, "north"), EARLIER)
+        kid = keys.active(session, id, EARLIER, keys.AUDIT).kid
+    old.close()
+    (tmp_path / "north.jws").write_text(signed)
+    [known] = checkpoints.read([str(tmp_path / "north.jws")])
+
+    new = Database(sqlite_url, secret=SECRET, older=[EARLIER])
+    with new.writing() as session:
+        assert found(session, known, secrets=(SECRET, EARLIER)) == []
+        assert keys.kept(session, id, str(kid), SECRET, EARLIER) is not None
+        assert keys.kept(session, id, str(kid), SECRET) is None
+        assert ("checkpoint", known.number) in found(session, known)
+        keys.rewrap(session)
+        assert found(session, known, secrets=(SECRET, EARLIER)) == []
+    new.close()
 
 
 def test_acts_under_an_earlier_secret_are_verified_with_it(database_url: str) -> None:

@@ -16,7 +16,7 @@ from authlib.oauth2.rfc6749.errors import InvalidScopeError, UnauthorizedClientE
 from sqlalchemy import func, select
 
 from espi_server import clock
-from espi_server.access import sealing, tokens
+from espi_server.access import audit, sealing, tokens
 from espi_server.access.identification import Profile
 from espi_server.access.models import Application, AuthorizationRequest
 from espi_server.access.oauth import assertions, authentication, requests
@@ -111,9 +111,13 @@ def ask(server: Server, request: Request, page: Callable[[str], str]) -> dict[st
         sealed=sealing.seal(server.session, AuthorizationRequest, {"digest": digest}, held),
         pause=INTERVAL,
     )
+    actor = f"client:{client.get_client_id()}"
+    audit.record(
+        server.session, server.utility.id, "consent.asked", actor=actor, subject=f"request:{digest.hex()}",
+        application=client.application.id, scope=asked.kept["scope"], until=clock.seconds() + asked.lifetime,
+    )  # fmt: skip
     later.ask(
-        server.session, server.utility.id, JOB, {"request": digest.hex()}, access="",
-        actor=f"client:{client.get_client_id()}",
+        server.session, server.utility.id, JOB, {"request": digest.hex()}, access="", actor=actor
     )  # fmt: skip
     return {"auth_req_id": handle, "expires_in": asked.lifetime, "interval": INTERVAL}
 

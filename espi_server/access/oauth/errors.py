@@ -47,6 +47,24 @@ def sayable(words: str) -> str:
     return "".join(each if " " <= each <= "~" and each not in '"\\' else "?" for each in words)
 
 
+_PLAINER = {
+    "unsupported_grant_type": "The grant_type is authorization_code, refresh_token, client_credentials or, to poll, "
+    "urn:openid:params:grant-type:ciba.",
+    "invalid_grant": "This refresh token is not one of this client's, or its time is over, or it was revoked.",
+    "Invalid 'code' in request.": "This code is not one of this client's, or was redeemed before, which ends what came"
+    " of it, or its time is over.",
+    "Invalid 'redirect_uri' in request.": "The redirect_uri is the one of the authorization request, letter by letter.",
+}
+"""What our own checks say instead where Authlib says nothing, or not what to do."""
+
+
+def plainer(error: OAuth2Error) -> OAuth2Error:
+    """The same error, saying what is wrong."""
+    said = error.get_error_description()
+    error.description = _PLAINER.get(said or str(error.error), said)
+    return error
+
+
 class BadRedirect(InvalidRedirectURIError):
     """An address for answers that cannot be registered (RFC 7591 3.2.2, like the next three)."""
 

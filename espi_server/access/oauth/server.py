@@ -20,7 +20,7 @@ from espi_server.access.models import AuthorizationRequest
 from espi_server.access.oauth import authentication, backchannel, requests
 from espi_server.access.oauth.clients import CODE, HYBRID, OPENID, Client
 from espi_server.access.oauth.endpoints import Introspection, Revocation
-from espi_server.access.oauth.errors import Denied, Wrong, sayable
+from espi_server.access.oauth.errors import Denied, Wrong, plainer, sayable
 from espi_server.access.oauth.grants import ClientGrant, CodeGrant, HybridGrant, RefreshGrant, keep_decision
 from espi_server.access.oauth.openid import IdToken
 from espi_server.access.oauth.pkce import S256
@@ -116,7 +116,7 @@ class Server(AuthorizationServer):
             answer: Answer = act(Request(self.issuer, "POST", sent.form, sent))
         except OAuth2Error as error:
             error.redirect_uri = None
-            return self.handle_response(*error())
+            return self.handle_response(*plainer(error)())
         return answer
 
     def _token(self, request: Request) -> Answer:
