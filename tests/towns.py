@@ -1,7 +1,7 @@
 """Databases with two towns in them, made once per run and copied: two utilities that hold the very same names.
 
 `shared_towns` is one copy for a module, `towns` a fresh one for tests that change something, and `client` asks an
-application over it.
+application over it. `on_one` is for what is refused before a database could make a difference.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from tests.make import Client
 UTILITIES = ("north", "south")
 
 __all__ = ["UTILITIES", "client", "shared_towns", "towns", "towns_url"]
+
+on_one = pytest.mark.parametrize("towns_url", ["sqlite"], indirect=True)
 
 
 def build(url: str, folder: Path) -> None:

@@ -22,6 +22,7 @@ from tests import make
 from tests.energy import feeds, stored
 from tests.energy.feeds import Household
 from tests.serving import serve
+from tests.towns import on_one
 
 pytestmark = pytest.mark.requirement("FB_33")
 
@@ -349,6 +350,7 @@ class Untouchable:
     ],
 )
 @pytest.mark.requirement("FB_13", "NFR22")
+@on_one
 def test_who_may_not_is_told_before_the_body_is_read(
     sender: Sender, path: str, kind: str | None, status: int
 ) -> None:
@@ -418,6 +420,7 @@ def test_a_body_of_another_kind_is_told_what_is_taken(
         (gzip.compress(b"0" * 40_000_000), "more than 300 times its size"),
     ],
 )
+@on_one
 def test_a_body_that_cannot_be_read_says_why_and_leaves_nothing(
     sender: Sender, sent: bytes, words: str
 ) -> None:

@@ -12,6 +12,7 @@ from espi_server.access.models import Application, Authorization
 from espi_server.db import Database
 from tests import make, oauth
 from tests.oauth import BACK, Company
+from tests.towns import on_one
 from tests.web.world import LETTERS, World, unknown
 
 ATOM = "application/atom+xml"
@@ -218,6 +219,7 @@ def test_a_new_address_goes_into_review_before_it_is_used(sun: Company) -> None:
     ],
 )
 @pytest.mark.requirement("FB_41")
+@on_one
 def test_an_address_that_may_not_be_registered_is_refused(sun: Company, address: bytes) -> None:
     token = machine(sun, "registration")
     body = entry(sun, registration(sun), token).replace(BACK.encode(), address)
@@ -263,6 +265,7 @@ def test_deleting_a_registration_ends_everything_it_was_given(sun: Company) -> N
         b"<entry xmlns='http://www.w3.org/2005/Atom'/>",
     ],
 )
+@on_one
 def test_a_body_that_cannot_be_read_is_told(sun: Company, body: bytes) -> None:
     path, _ = consent(sun)
 
@@ -280,6 +283,7 @@ def test_a_body_that_cannot_be_read_is_told(sun: Company, body: bytes) -> None:
         (b"<scope>", b"<scope>nonsense "),
     ],
 )
+@on_one
 def test_an_authorization_s_values_that_mean_nothing_are_told(
     sun: Company, before: bytes, after: bytes
 ) -> None:
@@ -300,6 +304,7 @@ def test_an_authorization_s_values_that_mean_nothing_are_told(
         (b"<client_id>", b"<client_id>x"),
     ],
 )
+@on_one
 def test_a_registration_s_values_that_mean_nothing_are_told(
     sun: Company, before: bytes, after: bytes
 ) -> None:

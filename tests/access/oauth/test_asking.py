@@ -7,6 +7,7 @@ import pytest
 from espi_server.db import Database
 from tests import make, oauth
 from tests.oauth import BACK, SCOPE, Company, in_address
+from tests.towns import on_one
 
 ISSUER = "https://data.example.org/north"
 
@@ -33,6 +34,7 @@ def refused(company: Company, **parameters: str | None) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("client_id", [None, "", "nobody", "a\x00b", "é"])
+@on_one
 def test_an_unknown_client_is_a_page_and_no_redirect(sun: Company, client_id: str | None) -> None:
     answer = sun.asks(client_id=client_id)
 
@@ -60,6 +62,7 @@ def test_a_client_that_is_not_in_production_is_unknown(sun: Company, status: int
         "https://sun.example.com/back/../back", "https://sun.example.com:443/back", "", "a\x00b", "javascript:alert(1)",
     ],
 )  # fmt: skip
+@on_one
 def test_an_address_that_is_not_registered_is_a_page_and_no_redirect(sun: Company, address: str) -> None:
     answer = sun.asks(redirect_uri=address)
 
@@ -111,6 +114,7 @@ def test_trap_16_openid_always_names_its_address(sun: Company) -> None:
         ("code id_token", "invalid_scope"),  # without openid
     ],
 )
+@on_one
 def test_a_response_type_that_is_not_offered_goes_back(
     sun: Company, response_type: str | None, error: str
 ) -> None:
@@ -124,6 +128,7 @@ def test_a_response_type_that_is_not_offered_goes_back(
     [None, "", "energy", "FB=999", "FB=4_999", "FB=4_5 FB=15", "openid", "openid openid FB=4", "profile FB=4",
      "FB=1_3", "FB=4;FB=5", "FB=x", 'FB="4"', "AdditionalScope=RIN_BillComparison_RateChange;FB=4"],
 )  # fmt: skip
+@on_one
 def test_trap_6_a_scope_that_is_not_on_offer_is_refused_as_a_whole(sun: Company, scope: str | None) -> None:
     assert refused(sun, scope=scope)["error"] == "invalid_scope"
 
@@ -148,6 +153,7 @@ def test_more_than_the_application_registered_is_refused(sun: Company) -> None:
 @pytest.mark.parametrize(
     "name", ["response_type", "scope", "state", "code_challenge", "nonce", "code_challenge_method"]
 )
+@on_one
 def test_trap_12_a_parameter_that_is_there_twice_is_refused(sun: Company, name: str) -> None:
     given = {
         "response_type": "code", "client_id": sun.client_id, "redirect_uri": BACK, "scope": SCOPE, "state": "s-1",
@@ -176,6 +182,7 @@ def test_trap_1_without_a_challenge_a_standard_client_is_refused_before_anybody_
         ("é" * 43, "S256"),
     ],
 )  # fmt: skip
+@on_one
 def test_trap_2_only_s256_and_only_whole_challenges(
     sun: Company, challenge: str | None, method: str | None
 ) -> None:
@@ -210,6 +217,7 @@ def test_trap_1_a_legacy_client_needs_none_but_what_it_began_is_enforced(towns: 
         ({"state": "s" * 9000}, "invalid_request"),
     ],
 )
+@on_one
 def test_what_is_not_understood_goes_back(sun: Company, parameters: dict[str, str], error: str) -> None:
     assert refused(sun, **parameters)["error"] == error
 

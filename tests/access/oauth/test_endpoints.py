@@ -11,6 +11,7 @@ from espi_server.access.models import Authorization
 from espi_server.db import Database
 from tests import make, oauth
 from tests.oauth import BACK, SCOPE, Company, in_address
+from tests.towns import on_one
 
 ISSUER = "https://data.example.org/north"
 
@@ -176,6 +177,7 @@ def test_a_pushed_request_is_good_for_a_minute_and_for_its_company(
         ({"code_challenge_method": "plain"}, "invalid_request"),
     ],
 )
+@on_one
 def test_a_pushed_request_that_cannot_be_taken_is_told_at_once(
     sun: Company, more: dict[str, str], error: str
 ) -> None:

@@ -14,6 +14,7 @@ from espi_server.db import Database
 from espi_server.notify.models import Outbox
 from tests import make, oauth
 from tests.oauth import BACK, SCOPE, Company, in_address
+from tests.towns import on_one
 
 
 @pytest.fixture
@@ -128,6 +129,7 @@ def test_a_request_is_nothing_at_another_utility(sun: Company) -> None:
     ],
     ids=["more data", "finer data", "a neighbour's", "hers and a neighbour's", "nothing", "over"],
 )
+@on_one
 def test_an_answer_cannot_go_beyond_the_question(
     sun: Company, freeze: Callable[[int], None], yes: dict[str, object]
 ) -> None:

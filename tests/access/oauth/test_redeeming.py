@@ -15,6 +15,7 @@ from espi_server.notify.models import Outbox
 from tests import make, oauth
 from tests.oauth import BACK, SCOPE, Company
 from tests.together import statuses
+from tests.towns import on_one
 
 pytestmark = pytest.mark.requirement("FB_31")
 
@@ -54,6 +55,7 @@ def reasons(database: Database) -> list[str | None]:
         ({"code_verifier": "short"}, "invalid_request"),
     ],
 )
+@on_one
 def test_what_does_not_fit_is_refused_and_the_code_still_works(
     sun: Company, changed: dict[str, str | None], expected: str
 ) -> None:
@@ -202,6 +204,7 @@ def test_a_refresh_takes_the_granted_scope_however_it_is_written(sun: Company, s
 
 
 @pytest.mark.parametrize("scope", ["FB=4_5", "FB=4_5_15", f"openid {SCOPE}", "energy", "FB=4 FB=5", '"'])
+@on_one
 def test_trap_5_a_refresh_with_another_scope_is_refused_and_costs_nothing(sun: Company, scope: str) -> None:
     token = sun.tokens()["refresh_token"]
 

@@ -17,6 +17,7 @@ from espi_server.access import applications
 from espi_server.db import Database
 from tests import make, oauth
 from tests.oauth import Company, basic
+from tests.towns import on_one
 
 TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 ISSUER = "https://data.example.org/north"
@@ -60,6 +61,7 @@ def _encoded(raw: bytes) -> str:
         "Basic " + "A" * 8000,
     ],
 )  # fmt: skip
+@on_one
 def test_trap_10_strange_bytes_are_an_unknown_client(sun: Company, header: str) -> None:
     unknown(sun.token({"Authorization": header.encode("utf-8").decode("latin-1")}, **CLIENT))
 
@@ -296,6 +298,7 @@ NOW = int(time.time())
         {"sub": None},
     ],
 )
+@on_one
 def test_trap_8_a_note_that_says_something_else_is_refused(strict: Company, changed: dict[str, Any]) -> None:
     unknown(strict.token({}, **CLIENT, **signed(claims(strict, **changed))))
 
