@@ -22,6 +22,7 @@ from tests.clients import install
 from tests.conformance.expect import INPUTS, served
 from tests.conformance.town import ALL_BLOCKS, PLACES, Town, named
 from tests.conformance.tree import Tree, number, readings
+from tests.copies import Copies, migrated
 from tests.energy import stored
 from tests.energy.reader import Answer, E
 
@@ -110,8 +111,16 @@ def households(town: Town, tmp_path_factory: pytest.TempPathFactory) -> dict[str
 
 
 @pytest.fixture
-def samples(database: Database, espi_reference: Path, tmp_path: Path) -> list[Path]:
+def samples(copies: Copies, espi_reference: Path, tmp_path: Path) -> Iterator[list[Path]]:
     """Each published usage sample imported by a utility of its own and served again, as files of the same names."""
+    # That both kinds of database serve the same bytes is shown elsewhere.
+    with copies.of("sqlite", "migrated", migrated, tmp_path) as url:
+        database = Database(url)
+        yield _served_again(database, espi_reference, tmp_path)
+        database.close()
+
+
+def _served_again(database: Database, espi_reference: Path, folder: Path) -> list[Path]:
     town, files = Town(database), []
     for place, source in enumerate(sorted((espi_reference / "samples").glob("*.xml"))):
         code = f"sample{place}"
@@ -119,7 +128,7 @@ def samples(database: Database, espi_reference: Path, tmp_path: Path) -> list[Pa
             database, code, timezone="America/New_York", namespace=uuid.uuid5(uuid.NAMESPACE_URL, code)
         )
         if stored.take(database, source, code=code).readings:
-            files.append(tmp_path / source.name)
+            files.append(folder / source.name)
             opened = town.open(code, None, ALL_BLOCKS)
             files[-1].write_bytes(opened.reader.get(opened.usage).data)
     return files

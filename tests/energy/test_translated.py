@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ from espi_server.energy.translated import Csv, Form, Json, Translated
 from espi_server.espi.query import Query
 from espi_server.espi.rows import ReadingRows
 from tests import make
+from tests.copies import Copies
 from tests.energy.feeds import ZONE, Household
 
 FORMS: dict[str, Callable[[], Form]] = {"json": Json, "csv": lambda: Csv(ReadingRows(ZONE))}
@@ -32,14 +33,21 @@ def feed_of(database: Database, access: make.Access, query: Query | None = None)
     return Feed(database, asked)
 
 
-@pytest.fixture
-def database(sqlite_url: str, tmp_path: Path) -> Database:
-    """Two houses: a month of quarter hours, and ten of them."""
-    database = Database(sqlite_url)
+def fill(url: str, folder: Path) -> None:
+    """Two houses: a month of quarter hours, and five of them."""
+    database = Database(url)
     make.utility(database)
-    for id, days in (("101", 30), ("102", 300)):
-        make.take(database, tmp_path, Household(id, days=days, interval=900, cost=True).entries())
-    return database
+    for id, days in (("101", 30), ("102", 150)):
+        make.take(database, folder, Household(id, days=days, interval=900, cost=True).entries())
+    database.close()
+
+
+@pytest.fixture
+def database(copies: Copies, tmp_path: Path) -> Iterator[Database]:
+    with copies.of("sqlite", "two_houses", fill, tmp_path) as url:
+        database = Database(url)
+        yield database
+        database.close()
 
 
 @pytest.mark.parametrize("form", FORMS)
