@@ -60,7 +60,7 @@ _PLAINER = {
 
 def plainer(error: OAuth2Error) -> OAuth2Error:
     """The same error, saying what is wrong."""
-    said = error.get_error_description()
+    said = "" if error.error == "unsupported_grant_type" else error.get_error_description()
     error.description = _PLAINER.get(said or str(error.error), said)
     return error
 

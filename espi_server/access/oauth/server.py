@@ -253,6 +253,10 @@ class Server(AuthorizationServer):
         """It is one already."""
         return request
 
+    def handle_error_response(self, request: Request, error: OAuth2Error) -> Answer:
+        """What is wrong, in words that say what would be right."""
+        return self.handle_response(*plainer(error)())
+
     def handle_response(self, status: int, body: Any, headers: Any) -> Answer:
         """As our views take it."""
         if isinstance(body, list):

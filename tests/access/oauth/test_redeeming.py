@@ -308,3 +308,17 @@ def test_trap_13_refresh_tokens_know_their_predecessor_by_its_digest_only(sun: C
     with sun.database.reading() as session:
         row = session.get_one(Token, digest(second["refresh_token"]))
     assert row.predecessor == digest(first["refresh_token"])
+
+
+def test_errors_of_the_token_endpoint_say_what_would_be_right(sun: Company) -> None:
+    code = sun.code()
+    answers = {
+        "urn:openid:params:grant-type:ciba": sun.token(grant_type="implicit"),
+        "letter by letter": sun.redeem(code, redirect_uri="https://sun.example.com/other"),
+        "not one of this client's": sun.refresh("gbr_nobodys"),
+        "redeemed before": (sun.redeem(code), sun.redeem(code))[1],
+    }
+
+    for words, answer in answers.items():
+        assert answer.status_code == 400
+        assert words in answer.json["error_description"]
