@@ -160,8 +160,9 @@ def test_a_feed_that_fails_at_once_is_a_problem_and_no_broken_connection(
 # --- a bulk feed of several authorizations --------------------------------------------------------------
 
 
-@pytest.mark.parametrize("query", [STORED, FROM_A_FILE], ids=["stored", "file"])
-@pytest.mark.parametrize("encoding", ["gzip", "identity"])
+@pytest.mark.parametrize(
+    ("query", "encoding"), [(STORED, "gzip"), (FROM_A_FILE, "identity")], ids=["stored", "file"]
+)
 @pytest.mark.parametrize("what", ["ended", "replaced"])
 def test_one_authorization_of_a_bulk_feed_that_ends_cuts_it(
     filled: Database, app: Flask, what: str, query: str, encoding: str
