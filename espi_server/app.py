@@ -7,7 +7,7 @@ import logging
 from flask import Blueprint, Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from espi_server.access.consent import Consent, NobodyAsks
+from espi_server.access.consent import Consent
 from espi_server.access.disclosures import Disclosures
 from espi_server.access.guard import Guard
 from espi_server.access.identification import Identification
@@ -21,7 +21,6 @@ from espi_server.web import (
     deliveries,
     managing,
     oauth,
-    oauth_pages,
     openapi,
     pages,
     portal,
@@ -30,6 +29,7 @@ from espi_server.web import (
     requests,
     resources,
     security,
+    sharing,
     status,
     tools,
     tools_pages,
@@ -75,7 +75,7 @@ def create_app(
         ),
         checks=Turnstile(total=settings.checks, each=max(1, settings.checks - 1), words=uploads.BUSY),
         checkers=Allowance(settings.checks_per_hour, uploads.ENOUGH),
-        consent=consent or NobodyAsks(),
+        consent=consent or sharing.OurPages(),
         identification=identification or ByProfile(),
         authority=Authority.of(settings),
     )
@@ -93,7 +93,7 @@ def create_app(
 
 def _blueprints() -> list[Blueprint]:
     """Every way in, pages for people last."""
-    plain = (status, openapi, oauth, registering, tools, tools_pages, oauth_pages, pages)
+    plain = (status, openapi, oauth, registering, tools, tools_pages, pages)
     return [
         *(each.blueprint for each in plain),
         resources.blueprint(),
@@ -101,4 +101,5 @@ def _blueprints() -> list[Blueprint]:
         managing.blueprint(),
         portal_pages.rooms,
         security.rooms,
+        sharing.rooms,
     ]

@@ -1,6 +1,6 @@
 """All rows of the house under one name, for migrations and for the linter over the metadata."""
 
-from espi_server.access import admission, cases, challenge, matching, throttle
+from espi_server.access import admission, cases, challenge, matching, sharing_drafts, throttle
 from espi_server.access import models as access
 from espi_server.accounts import factors, passkeys, provider, signin
 from espi_server.accounts import models as accounts
@@ -30,6 +30,7 @@ __all__ = [
     "passkeys",
     "provider",
     "rates",
+    "sharing_drafts",
     "signin",
     "throttle",
     "tools",

@@ -63,6 +63,7 @@ def duties(settings: Settings) -> list[Duty]:
         Duty("end what ran out", 60, announcing.expire),
         Duty("leave closed agreements", 60, closing.sweep),
         Duty("tell what will run out", 900, remind),
+        Duty("tell what goes on", 3600, expiring.remind_yearly),
         Duty("number changes", 5, _number_changes),
         Duty("announce changes", 5, announce),
         Duty("forget old jobs", 3600, later.forget_old),

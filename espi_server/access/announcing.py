@@ -78,14 +78,16 @@ def put(
 
 def expire(database: Database) -> None:
     """End what has run out, so that the customer and the company are told of it as of any other end."""
-    ended = _AT_ONCE
-    while ended == _AT_ONCE:
-        with database.writing() as session:
-            over = (Authorization.ended_at.is_(None), Authorization.ends_at <= clock.seconds())
-            rows = session.scalars(select(Authorization).where(*over).limit(_AT_ONCE).with_for_update()).all()
-            for row in rows:
-                grants.end(session, row, "expired")
-            ended = len(rows)
+    for column, reason in ((Authorization.waits_until, "lapsed"), (Authorization.ends_at, "expired")):
+        ended = _AT_ONCE
+        while ended == _AT_ONCE:
+            with database.writing() as session:
+                over = (Authorization.ended_at.is_(None), column <= clock.seconds())
+                some = select(Authorization).where(*over).limit(_AT_ONCE).with_for_update()
+                rows = session.scalars(some).all()
+                for row in rows:
+                    grants.end(session, row, reason)
+                ended = len(rows)
 
 
 def announce(database: Database, installation: str, wait: int) -> None:
@@ -229,6 +231,7 @@ class _Round:
         here = and_(Resource.usage_point_id == NIL, Resource.id == Change.entity_id)
         live = (
             Authorization.ended_at.is_(None), Authorization.starts_at <= self._now, Authorization.ends_at > self._now,
+            Authorization.waits_until.is_(None),
         )  # fmt: skip
         query = (
             select(

@@ -38,9 +38,11 @@ SEALED: Final = "disclosures.sealed"
 ACTS: Final[Mapping[str, frozenset[str]]] = {
     act: frozenset(names.split())
     for act, names in {
-        "authorization.granted": "application customer scope history_from until method consent",
-        "authorization.changed": "application until",
+        "authorization.granted": "application customer scope history_from until method consent waits_until",
+        "authorization.begun": "application customer scope history_from until method consent",
+        "authorization.changed": "application scope history_from until method consent",
         "authorization.ended": "application reason",
+        "consent.declined": "application customer reason",
         "authorization.narrowed": "application agreements",
         "authorization.moved": "application agreements",
         "agreement.closed": "",

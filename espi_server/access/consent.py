@@ -3,7 +3,8 @@
 The authorization endpoint keeps a request and sends the browser to where the installation asks its customers
 (`Consent`). Whoever asks there finds the request by its secret (`waiting`), and answers it once: `agree` with whose
 data, which usage points, which scope and until when, or `decline`. Both return the address the browser goes to, or
-None where the company asked by message: it polls, and hears the answer then.
+None where the company asked by message: it polls, and hears the answer then. A request that a browser brought is
+answered in that browser; what it can show is compared by whoever asks (`Waiting.browser`).
 """
 
 from __future__ import annotations
@@ -13,11 +14,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from sqlalchemy.orm import Session
+
 from espi_server import clock
-from espi_server.access import grants, standing
-from espi_server.access.models import Application, AuthorizationRequest
+from espi_server.access import audit, grants, standing
+from espi_server.access.models import Application, Authorization, AuthorizationRequest
 from espi_server.access.oauth import requests
 from espi_server.access.oauth.clients import Wanted
+from espi_server.access.oauth.errors import Denied
 from espi_server.access.oauth.server import Server
 from espi_server.errors import BadRequest, NotFound
 from espi_server.espi.scope import Scope
@@ -29,14 +33,6 @@ class Consent(Protocol):
     def page(self, secret: str) -> str:
         """Where, below a utility's public address, customers are asked about the request behind this secret."""
         ...
-
-
-class NobodyAsks:
-    """An installation without sign-in: a page that says so, and nothing is granted."""
-
-    def page(self, secret: str) -> str:
-        """The page that says so."""
-        return "/oauth/not-yet"
 
 
 class NotWaiting(NotFound):
@@ -59,8 +55,10 @@ class Waiting:
     prompt: str
     login_hint: str
     until: int  # when the request is over
+    asked_at: int = 0
     by_message: bool = False
     customer_id: uuid.UUID | None = None  # who alone may answer what was asked by message
+    browser: bytes | None = None  # the digest of what the browser that brought it can show
     binding_message: str = ""  # what the company shows her too
 
 
@@ -99,33 +97,66 @@ class Agreed:
     until: int
     identified: Identified
     consent_record_id: uuid.UUID | None = None
+    lasting: str | None = None
+    adopts: uuid.UUID | None = None  # a consent that waits for its company, and begins with the code
+    text: str = ""  # the scope as it was written then, where nothing is added to it
 
 
-def waiting(server: Server, secret: str) -> Waiting:
-    """What is asked; `NotWaiting` where nothing is."""
-    return _told(server, _find(server, secret))
+def waiting(server: Server, secret: str | bytes) -> Waiting:
+    """What is asked; `NotWaiting` where nothing is. A digest stands for the secret of who found the request before."""
+    return told(server, find(server, secret))
 
 
-def agree(server: Server, secret: str, agreed: Agreed) -> str | None:
+def agree(server: Server, secret: str | bytes, agreed: Agreed) -> str | None:
     """The customer's yes, once: where her browser goes. `CannotAgree` where it is no answer to the question."""
-    row = _find(server, secret)
-    _check(server, _told(server, row), agreed)
+    row = find(server, secret)
+    _check(server, told(server, row), agreed)
     return _answer(server, row, agreed)
 
 
-def decline(server: Server, secret: str) -> str | None:
-    """The customer's no: where her browser goes."""
-    return _answer(server, _find(server, secret), None)
+def decline(
+    server: Server,
+    secret: str | bytes,
+    *,
+    denied: Denied | None = None,
+    customer_id: uuid.UUID | None = None,
+    reason: str = "declined",
+) -> str | None:
+    """The customer's no, or whatever else `denied` says of it: where her browser goes."""
+    row = find(server, secret)
+    record_no(server.session, row.utility_id, row.application_id, customer_id, reason)
+    return _answer(server, row, denied or Denied())
 
 
-def _find(server: Server, secret: str) -> AuthorizationRequest:
+def record_no(
+    session: Session,
+    utility_id: uuid.UUID,
+    application_id: uuid.UUID,
+    customer_id: uuid.UUID | None,
+    reason: str,
+) -> None:
+    """Write down that a company was not given what it asked for, or what she looked at by herself."""
+    audit.record(
+        session,
+        utility_id,
+        "consent.declined",
+        actor=f"customer:{customer_id}" if customer_id else "customer:unknown",
+        subject=f"application:{application_id}",
+        application=application_id,
+        customer=customer_id,
+        reason=reason,
+    )
+
+
+def find(server: Server, secret: str | bytes) -> AuthorizationRequest:
+    """The request that waits; `NotWaiting` where none does."""
     row = requests.find(server.session, requests.PENDING, server.utility.id, secret)
     if row is None:
         raise NotWaiting()
     return row
 
 
-def _answer(server: Server, row: AuthorizationRequest, agreed: Agreed | None) -> str | None:
+def _answer(server: Server, row: AuthorizationRequest, agreed: Agreed | Denied) -> str | None:
     if not requests.take(server.session, row):
         raise NotWaiting()
     if row.poll_digest is not None:
@@ -134,7 +165,8 @@ def _answer(server: Server, row: AuthorizationRequest, agreed: Agreed | None) ->
     return server.answer(row.parameters, agreed)
 
 
-def _told(server: Server, row: AuthorizationRequest) -> Waiting:
+def told(server: Server, row: AuthorizationRequest) -> Waiting:
+    """What a request asks."""
     given = row.parameters
     application = server.session.get_one(Application, row.application_id)
     wanted = Wanted.read(given["scope"])
@@ -147,21 +179,24 @@ def _told(server: Server, row: AuthorizationRequest) -> Waiting:
         prompt=given.get("prompt", ""),
         login_hint=given.get("login_hint", ""),
         until=row.expires_at,
+        asked_at=row.created_at,
         by_message=row.poll_digest is not None,
         customer_id=row.customer_id,
         binding_message=given.get("binding_message", ""),
+        browser=row.browser,
     )
 
 
 def _check(server: Server, asked: Waiting, agreed: Agreed) -> None:
     now = clock.seconds()
-    beyond = agreed.scope.beyond(asked.scope)
+    beyond = () if _is_as_it_was(server, asked, agreed) else agreed.scope.beyond(asked.scope)
     if beyond or not agreed.scope.classes:
         raise CannotAgree(f"The answer goes beyond the question, or grants nothing: {', '.join(beyond)}.")
     if agreed.until <= now:
         raise CannotAgree("The end of an authorization lies in the future.")
-    if asked.max_age is not None and agreed.identified.at < now - asked.max_age:
-        raise CannotAgree(f"The customer signed in more than {asked.max_age} seconds ago; ask her again.")
+    # As of the request (OpenID Core 3.1.2.1): she may take her time to answer.
+    if asked.max_age is not None and agreed.identified.at < asked.asked_at - asked.max_age:
+        raise CannotAgree(f"The customer signed in more than {asked.max_age} seconds before; ask her again.")
     if asked.by_message and agreed.customer_id != asked.customer_id:
         raise CannotAgree("This was sent to another customer; only she can answer it.")
     if standing.is_locked(server.session, agreed.customer_id):
@@ -174,3 +209,22 @@ def _check(server: Server, asked: Waiting, agreed: Agreed) -> None:
         raise CannotAgree(
             "Only the customer's own usage points can be shared, and none of wholesale agreements."
         )
+
+
+def _is_as_it_was(server: Server, asked: Waiting, agreed: Agreed) -> bool:
+    """Is this a consent she gave to this company before it asked, with nothing added to it?
+
+    What she agreed to then stands, even where the company now asks for less: nothing is narrowed unseen either, and the
+    token answer tells its scope.
+    """
+    if agreed.adopts is None:
+        return False
+    row = server.session.get(Authorization, agreed.adopts)
+    mine = (server.utility.id, asked.application.id, agreed.customer_id)
+    if (
+        row is None
+        or (row.utility_id, row.application_id, row.customer_id) != mine
+        or not grants.is_waiting(row)
+    ):
+        raise CannotAgree("What she agreed to before has lapsed.")
+    return agreed.text == row.scope and agreed.consent_record_id == row.consent_record_id

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from espi_server import clock
@@ -23,7 +23,10 @@ from espi_server.espi import paths
 from espi_server.notify import outbox
 
 KIND = "authorization.expiring"
+GOES_ON = "authorization.goes-on"
 DAY = 86_400
+YEAR = 365 * DAY
+_AHEAD = 90 * DAY  # what ends within that time is told of then
 _AT_ONCE = 200
 
 
@@ -56,7 +59,9 @@ def _due(days: int) -> Any:
     )
     return (
         select(Authorization)
-        .where(Authorization.ended_at.is_(None), Authorization.ends_at > now)
+        .where(
+            Authorization.ended_at.is_(None), Authorization.ends_at > now, Authorization.waits_until.is_(None)
+        )
         .where(Authorization.ends_at <= now + days * DAY)
         .where(Authorization.starts_at < Authorization.ends_at - days * DAY, ~told.exists())
         .order_by(Authorization.ends_at)
@@ -80,6 +85,33 @@ def _tell(session: Session, row: Authorization, installation: str) -> None:
     address = paths.authorization(base, str(row.id))
     data = {"authorization": str(row.id)}
     announcing.put(session, application, KIND, [address], data, subject=subject)
+
+
+def remind_yearly(database: Database) -> None:
+    """Tell every customer once a year of a consent that goes on, until she stops it or for long."""
+    told = _AT_ONCE
+    while told == _AT_ONCE:
+        with database.writing() as session:
+            told = _remind_of_last_year(session)
+
+
+def _remind_of_last_year(session: Session) -> int:
+    now = clock.seconds()
+    since = func.coalesce(Authorization.reminded_at, Authorization.starts_at)
+    due = (
+        select(Authorization)
+        .where(Authorization.ended_at.is_(None), Authorization.waits_until.is_(None))
+        .where(Authorization.ends_at > now + _AHEAD, since <= now - YEAR)
+        .where(Authorization.customer_id.is_not(None))
+        .limit(_AT_ONCE)
+        .with_for_update()
+    )
+    rows = session.scalars(due).all()
+    for row in rows:
+        row.reminded_at = now
+        payload = {"authorization": str(row.id)}
+        outbox.put(session, row.utility_id, GOES_ON, recipient=f"customer:{row.customer_id}", payload=payload)
+    return len(rows)
 
 
 def stands(session: Session, payload: Mapping[str, Any]) -> bool:

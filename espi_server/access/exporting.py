@@ -39,6 +39,7 @@ def asking(
         Authorization.ended_at.is_(None),
         Authorization.starts_at <= now,
         Authorization.ends_at > now,
+        Authorization.waits_until.is_(None),
     )
     if session.scalar(live) is None:
         raise NotFound(f"{utility.name} has no live authorization {subscription}.")

@@ -29,7 +29,7 @@ from espi_server.access.models import (
 from espi_server.accounts.models import NEVER_SHAREABLE, Customer, ServiceAgreement, Utility
 from espi_server.energy import changes
 from espi_server.energy.models import UsagePoint
-from espi_server.errors import BadRequest, NotFound
+from espi_server.errors import BadRequest, Conflict, NotFound
 from espi_server.espi import paths
 from espi_server.espi.rights import Rights
 from espi_server.espi.scope import Scope, ScopeError
@@ -37,6 +37,9 @@ from espi_server.espi.tables import DataClass
 from espi_server.notify import outbox
 
 YEAR = 365 * tokens.DAY
+OPEN_END = 7_258_118_400  # 2200: the end of what lasts until its customer stops it
+ONCE, UNTIL, STOPPED = "once", "until", "stopped"  # how she chose the end
+ONE_TIME = tokens.DAY  # how long a company can fetch what it gets one time
 
 
 class CannotAuthorize(BadRequest):
@@ -125,10 +128,16 @@ def begin(
     identified: dict[str, Any],
     by: str,
     consent_record_id: uuid.UUID | None = None,
+    lasting: str | None = None,
+    waits_until: int | None = None,
 ) -> Authorization:
-    """A new authorization over these usage points; a live one of this company for this customer is replaced."""
+    """A new authorization over these usage points; a live one of this company for this customer is replaced.
+
+    With `waits_until` it opens nothing and replaces nothing before its company comes for it (`adopt`).
+    """
     granted, now = Scope.parse(scope), clock.seconds()
-    _replace_live(session, client, customer_id, by)
+    if waits_until is None:
+        _replace_live(session, client, customer_id, by)
     authorization = Authorization(
         id=uuid.uuid4(),
         utility_id=client.utility_id,
@@ -136,9 +145,11 @@ def begin(
         customer_id=customer_id,
         scope=scope,
         bulk_id=granted.bulk,
-        history_from=None if granted.history_length is None else now - granted.history_length,
+        history_from=_history_from(granted),
         starts_at=now,
         ends_at=until,
+        lasting=lasting,
+        waits_until=waits_until,
         identified=identified,
         consent_record_id=consent_record_id,
         created_by=by,
@@ -161,9 +172,102 @@ def begin(
         until=until,
         method=identified.get("method"),
         consent=consent_record_id,
+        waits_until=waits_until,
     )
-    _tell(session, authorization, "granted")
+    _tell(session, authorization, "granted" if waits_until is None else "waiting")
     return authorization
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a customer agreed to: these usage points, this scope, until when, and the record of what she was shown."""
+
+    usage_points: Sequence[UsagePoint]
+    scope: str
+    until: int
+    lasting: str | None
+    identified: dict[str, Any]
+    consent_record_id: uuid.UUID | None
+    keeps_history: bool = False  # the history begins where it began
+
+
+def adopt(session: Session, authorization: Authorization, terms: Terms, *, by: str) -> bool:
+    """Let one that waits begin, for its company has come; a live one is replaced. False if it waits no more."""
+    session.refresh(authorization, with_for_update={"key_share": True})
+    if not is_waiting(authorization):
+        return False
+    client = session.get_one(Application, authorization.application_id)
+    _replace_live(session, client, authorization.customer_id, by)
+    authorization.waits_until, authorization.starts_at = None, clock.seconds()
+    _take_over(session, authorization, terms)
+    _record_terms(session, authorization, "authorization.begun", by)
+    _tell(session, authorization, "granted")
+    return True
+
+
+def is_waiting(authorization: Authorization) -> bool:
+    """Was it given before its company asked, and can the company still come for it?"""
+    waits, now = authorization.waits_until, clock.seconds()
+    return authorization.ended_at is None and waits is not None and now < min(waits, authorization.ends_at)
+
+
+def change(session: Session, authorization: Authorization, terms: Terms, *, by: str) -> None:
+    """What its customer wants of it from now on; its tokens stay and open that. `Conflict` where it has ended."""
+    session.refresh(authorization, with_for_update={"key_share": True})
+    if authorization.ended_at is not None or authorization.ends_at <= clock.seconds():
+        raise Conflict("This has ended. Nothing was changed.")
+    prepared.forget(session, authorization)
+    _take_over(session, authorization, terms)
+    mine = (Token.authorization_id == authorization.id, Token.revoked_at.is_(None))
+    session.execute(update(Token).where(*mine).values(scope=authorization.scope))
+    _let_refresh_longer(session, authorization)
+    _record_terms(session, authorization, "authorization.changed", by)
+    _tell(session, authorization, "changed")
+
+
+def _take_over(session: Session, authorization: Authorization, terms: Terms) -> None:
+    granted = Scope.parse(terms.scope)
+    authorization.scope, authorization.bulk_id = terms.scope, granted.bulk
+    if not terms.keeps_history:
+        authorization.history_from = _history_from(granted)
+    authorization.ends_at, authorization.lasting = terms.until, terms.lasting
+    authorization.identified = terms.identified
+    authorization.consent_record_id = terms.consent_record_id
+    authorization.reminded_at, authorization.updated_at = None, clock.seconds()
+    authorization.version += 1
+    _open(session, authorization, terms.usage_points)
+    session.flush()
+
+
+def _history_from(granted: Scope) -> int | None:
+    return None if granted.history_length is None else clock.seconds() - granted.history_length
+
+
+def _let_refresh_longer(session: Session, authorization: Authorization) -> None:
+    """A refresh token that was to die with the consent lives on with it, as one issued now would."""
+    now = clock.seconds()
+    until = min(now + tokens.LIFETIMES["refresh"], authorization.ends_at)
+    unused = (Token.used_at.is_(None), Token.revoked_at.is_(None), Token.expires_at > now)
+    mine = (Token.authorization_id == authorization.id, Token.kind == "refresh", Token.expires_at < until)
+    session.execute(update(Token).where(*mine, *unused).values(expires_at=until))
+
+
+def _record_terms(session: Session, authorization: Authorization, act: str, by: str) -> None:
+    whose = {"customer": authorization.customer_id} if act == "authorization.begun" else {}
+    audit.record(
+        session,
+        authorization.utility_id,
+        act,
+        actor=by,
+        subject=f"authorization:{authorization.id}",
+        application=authorization.application_id,
+        scope=authorization.scope,
+        history_from=authorization.history_from,
+        until=authorization.ends_at,
+        method=authorization.identified.get("method"),
+        consent=authorization.consent_record_id,
+        **whose,
+    )
 
 
 def shareable_of(
@@ -347,6 +451,7 @@ def _replace_live(session: Session, client: Application, customer_id: uuid.UUID 
         Authorization.application_id == client.id,
         Authorization.customer_id == customer_id if customer_id else Authorization.customer_id.is_(None),
         Authorization.ended_at.is_(None),
+        Authorization.waits_until.is_(None),
     )
     for earlier in session.scalars(live):
         end(session, earlier, "replaced", by=by)
@@ -356,6 +461,9 @@ def _replace_live(session: Session, client: Application, customer_id: uuid.UUID 
 def _open(session: Session, authorization: Authorization, usage_points: Sequence[UsagePoint]) -> None:
     session.execute(
         delete(AuthorizationUsagePoint).where(AuthorizationUsagePoint.authorization_id == authorization.id)
+    )
+    session.execute(
+        delete(AuthorizationAgreement).where(AuthorizationAgreement.authorization_id == authorization.id)
     )
     session.add_all(
         AuthorizationUsagePoint(authorization_id=authorization.id, usage_point_id=each.id)

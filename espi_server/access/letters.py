@@ -12,9 +12,9 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from espi_server.access import cases, closing, expiring
+from espi_server.access import cases, closing, expiring, grants
 from espi_server.access.announcing import destination
-from espi_server.access.models import Application, Authorization
+from espi_server.access.models import Application, Authorization, ConsentRecord
 from espi_server.access.people import record
 from espi_server.accounts.models import Login, ServiceAgreement, Utility
 from espi_server.espi.scope import Scope
@@ -30,6 +30,9 @@ def composers() -> Mapping[str, Compose]:
     """Every kind of message to people, and who knows what it says."""
     return {
         "authorization.granted": consent,
+        "authorization.waiting": consent,
+        "authorization.changed": consent,
+        expiring.GOES_ON: consent,
         "authorization.ended": consent,
         closing.NARROWED: agreements,
         closing.MOVED: agreements,
@@ -49,18 +52,22 @@ def consent(session: Session, message: Message) -> Note:
     application = session.get_one(Application, row.application_id)
     person = record(session, row.customer_id)
     classes = Scope.parse(row.scope).classes
+    kept = session.get(ConsentRecord, row.consent_record_id) if row.consent_record_id else None
     zone = ZoneInfo(utility.timezone)
     return Note(
         sender=utility.name,
         email=_login(session, row.customer_id) or person.email,
         phone=person.phone,
-        language=person.language,
+        # The receipt is in the language of the page she said yes on.
+        language=kept.language if kept else _language(session, row.customer_id) or person.language,
         values={
             "company": application.name,
             "utility": utility.name,
+            "record": kept.shown.splitlines() if kept else [],
+            "waits": _day(row.waits_until or row.starts_at, zone),
             "shared": [each.term for each in DataClass if each in classes],
             "given": _day(row.starts_at, zone),
-            "until": _day(row.ends_at, zone),
+            "until": _day(row.ends_at, zone) if row.ends_at < grants.OPEN_END else None,
             "ended": _day(row.ended_at or row.ends_at, zone),
             "reason": row.ended_reason or "",
         },
@@ -145,6 +152,12 @@ def _login(session: Session, customer_id: uuid.UUID) -> str | None:
     """The address she signs in with; it was verified."""
     alive = (Login.customer_id == customer_id, Login.status == "active", Login.email.is_not(None))
     return session.scalar(select(Login.email).where(*alive).order_by(Login.created_at).limit(1))
+
+
+def _language(session: Session, customer_id: uuid.UUID) -> str | None:
+    """The language she chose for her pages."""
+    alive = (Login.customer_id == customer_id, Login.status == "active", Login.language.is_not(None))
+    return session.scalar(select(Login.language).where(*alive).order_by(Login.created_at).limit(1))
 
 
 def _day(moment: int, zone: ZoneInfo) -> datetime:

@@ -97,6 +97,8 @@ class ConsentRecord(Base):
 
 
 LIVE = text("ended_at IS NULL")
+BEGUN = text("ended_at IS NULL AND waits_until IS NULL")
+WAITS = text("ended_at IS NULL AND waits_until IS NOT NULL")
 
 
 class Authorization(Base):
@@ -104,7 +106,11 @@ class Authorization(Base):
 
     `identified` tells how the customer was identified (when, method, amr, LSE found). `version` counts changes
     of what it opens. Without a customer it is an operator's grant over a utility's usage points, one per
-    application. At most one is live per utility, application and customer.
+    application. At most one is live per utility, application and customer; beside it others may wait.
+
+    A consent given before its company asked has `waits_until`: it opens nothing until the company comes for it, and
+    lapses then. `lasting` is how the customer chose its end (once, until, stopped), `reminded_at` when she was told
+    last that it goes on.
     """
 
     __tablename__ = "authorization"
@@ -120,6 +126,9 @@ class Authorization(Base):
     ends_at: Mapped[Seconds]
     ended_at: Mapped[Seconds | None]
     ended_reason: Mapped[Code | None]
+    waits_until: Mapped[Seconds | None]
+    lasting: Mapped[Code | None]
+    reminded_at: Mapped[Seconds | None]
     version: Mapped[int] = mapped_column(default=0)
     identified: Mapped[Json] = mapped_column(default=dict)
     consent_record_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("consent_record.id"))
@@ -134,19 +143,20 @@ class Authorization(Base):
             "application_id",
             "customer_id",
             unique=True,
-            sqlite_where=LIVE,
-            postgresql_where=LIVE,
+            sqlite_where=BEGUN,
+            postgresql_where=BEGUN,
         ),
         Index(
             "uq_authorization_live_operator",
             "utility_id",
             "application_id",
             unique=True,
-            sqlite_where=text("ended_at IS NULL AND customer_id IS NULL"),
-            postgresql_where=text("ended_at IS NULL AND customer_id IS NULL"),
+            sqlite_where=text("ended_at IS NULL AND waits_until IS NULL AND customer_id IS NULL"),
+            postgresql_where=text("ended_at IS NULL AND waits_until IS NULL AND customer_id IS NULL"),
         ),
         Index(None, "application_id", "bulk_id", "id"),  # in the order of a bulk feed
         Index("ix_authorization_live_ends_at", "ends_at", sqlite_where=LIVE, postgresql_where=LIVE),
+        Index("ix_authorization_waits_until", "waits_until", sqlite_where=WAITS, postgresql_where=WAITS),
     )
 
 
@@ -236,7 +246,8 @@ class AuthorizationRequest(Base):
     `digest` is that of the secret (pending) or of the handle (pushed) it is found by; it works once. Where the company
     polls for the answer, `poll_digest` is that of what it polls with, `customer_id` the one who was found and may
     answer, `code_digest` her yes; `sealed` holds the profile, then the link, until either was of use. `pause` is how
-    many seconds the company waits between two polls.
+    many seconds the company waits between two polls. Where a browser brought it, `browser` is the digest of what that
+    browser can show.
     """
 
     __tablename__ = "authorization_request"
@@ -257,13 +268,15 @@ class AuthorizationRequest(Base):
     sealed: Mapped[bytes | None] = mapped_column(Sealed("digest"), info=PII)
     pause: Mapped[int] = mapped_column(default=0)
     polled_at: Mapped[Seconds | None]
+    browser: Mapped[Digest | None]
 
 
 class AuthorizationCode(Base):
     """A customer's yes on its way to the company: the decision, and what the code is bound to.
 
-    The authorization itself begins when the code is redeemed; `authorization_id` is that authorization. Used rows
-    stay for a while, so that a replay is seen.
+    The authorization itself begins when the code is redeemed; `authorization_id` is that authorization. Where the
+    customer had agreed before, `adopts_id` is the waiting one that begins. Used rows stay for a while, so that a replay
+    is seen.
     """
 
     __tablename__ = "authorization_code"
@@ -276,6 +289,8 @@ class AuthorizationCode(Base):
     scope: Mapped[str] = mapped_column(String(256))
     openid: Mapped[bool] = mapped_column(Boolean, default=False)
     until: Mapped[Seconds]
+    lasting: Mapped[Code | None]
+    adopts_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("authorization.id"))
     identified: Mapped[Json] = mapped_column(default=dict)
     consent_record_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("consent_record.id"))
     redirect_uri: Mapped[

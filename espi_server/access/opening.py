@@ -89,6 +89,7 @@ def authorized() -> Any:
         .outerjoin(ServiceAgreement, ServiceAgreement.id == UsagePoint.agreement_id)
         .where(or_(ServiceAgreement.id.is_(None), ServiceAgreement.customer_class != NEVER_SHAREABLE))
         .where(Authorization.ended_at.is_(None), Authorization.starts_at <= now, Authorization.ends_at > now)
+        .where(Authorization.waits_until.is_(None))
         .where(_of_utility())
     )
 

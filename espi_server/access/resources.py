@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from espi_server import clock
+from espi_server.access import grants
 from espi_server.access.models import Application, Authorization
 from espi_server.accounts.models import Customer, Utility
 from espi_server.energy import identity
@@ -74,19 +75,23 @@ def applications(session: Session, utility_id: uuid.UUID) -> list[Application]:
 
 
 def authorization_entry(row: Authorization, addresses: Addresses, *, alone: bool = False) -> Found:
-    """An Authorization entry: what was granted, until when, and where the data are."""
-    base, id = addresses.base, str(row.id)
+    """An Authorization entry: what was granted, until when, and where the data are.
+
+    One that waits for its company is active, but names no data: nothing can be read before the company has sent the
+    customer here. It expires when it lapses.
+    """
+    base, id, waits = addresses.base, str(row.id), grants.is_waiting(row)
     rights = Rights.of(Scope.parse(row.scope))
-    personal = row.customer_id is not None and rights.sees_customer
+    personal = row.customer_id is not None and rights.sees_customer and not waits
     content = espi.Authorization(
         authorized_period=_period(row.starts_at, row.ends_at),
         published_period=None if row.history_from is None else _period(row.history_from, row.ends_at),
-        status=AuthorizationStatus(1 if is_live(row) else 0),
-        expires_at=row.ends_at,
+        status=AuthorizationStatus.ACTIVE if waits or is_live(row) else AuthorizationStatus.REVOKED,
+        expires_at=row.waits_until if waits else row.ends_at,
         grant_type=GrantType("authorization_code"),
         scope=row.scope,
         token_type=TokenType("Bearer"),
-        resource_uri=paths.batch_subscription(base, id),
+        resource_uri="" if waits else paths.batch_subscription(base, id),
         authorization_uri=paths.authorization(base, id),
         customer_resource_uri=paths.batch_retail_customer(base, str(row.customer_id)) if personal else "",
     )
@@ -96,12 +101,13 @@ def authorization_entry(row: Authorization, addresses: Addresses, *, alone: bool
 def _changed_at(row: Authorization) -> int:
     """When the entry last changed; beginning and end change its status too, though nobody writes the row."""
     now = clock.seconds()
-    return max(row.updated_at, *(at for at in (row.starts_at, row.ends_at) if at <= now), 0)
+    moments = (row.starts_at, row.ends_at, row.waits_until or 0)
+    return max(row.updated_at, *(at for at in moments if at <= now), 0)
 
 
 def is_live(row: Authorization) -> bool:
-    """Is the authorization neither ended nor expired?"""
-    return row.ended_at is None and row.starts_at <= clock.seconds() < row.ends_at
+    """Does it open anything: begun, neither ended nor expired?"""
+    return row.ended_at is None and row.waits_until is None and row.starts_at <= clock.seconds() < row.ends_at
 
 
 def application_entry(

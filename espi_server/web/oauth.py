@@ -10,17 +10,19 @@ from flask import Blueprint, Response, json, request
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import HTTPException
 
-from espi_server.access import keys, throttle
+from espi_server.access import consent, keys, sharing_flow, sharing_routes, throttle
 from espi_server.access.models import Token, TokenFamily
-from espi_server.access.oauth import authentication, metadata
+from espi_server.access.oauth import authentication, metadata, requests
+from espi_server.access.oauth.errors import Denied
 from espi_server.access.oauth.openid import subject
 from espi_server.access.oauth.request import Sent
 from espi_server.access.oauth.server import Answer as Answered
 from espi_server.access.oauth.server import Place, Server
 from espi_server.access.throttle import Tried
 from espi_server.accounts import utilities
+from espi_server.accounts.portal import Portal
 from espi_server.errors import BadRequest, Forbidden, Problem, Unavailable
-from espi_server.web import answers, certificates, oauth_pages
+from espi_server.web import answers, asking_browser, certificates, oauth_pages
 from espi_server.web.described import OBJECT, TEXT, Answer, Parameter, Schema, describes
 from espi_server.web.house import house
 from espi_server.web.limits import neighbourhood
@@ -106,9 +108,12 @@ def authorize(code: str) -> Response:
     values = {
         name: [*request.args.getlist(name), *request.form.getlist(name)] for name in request.values if name
     }
+    cookie = asking_browser.shown_or_new()
     with house().database.writing() as session:
         server = server_at(session, code)
-        asked = server.ask(values)
+        asked = server.ask(values, sharing_flow.browser(cookie))
+        if not isinstance(asked, Answered):
+            asked = _elsewhere(server, asked) or asked
     if isinstance(asked, Answered):
         # After a POST 303, so that no browser posts the parameters on.
         return written(asked, 303 if request.method == "POST" else 302)
@@ -116,7 +121,26 @@ def authorize(code: str) -> Response:
     response.headers["Location"] = server.issuer + house().consent.page(asked)
     response.headers["Cache-Control"] = "no-store"
     response.headers["Referrer-Policy"] = "no-referrer"
+    asking_browser.give(response, cookie)
     return response
+
+
+def _elsewhere(server: Server, secret: str) -> Answered | None:
+    """Where a request goes that came to a utility without accounts of its own."""
+    if not Portal.of(server.utility).without_accounts:
+        return None
+    row = consent.find(server, secret)
+    there = sharing_routes.forwarded(
+        server.session, server.utility, row.parameters, house().settings.base_url
+    )
+    if there is None:
+        return None
+    if isinstance(there, Denied):
+        there = str(consent.decline(server, secret, denied=there, reason="no accounts here"))
+    else:
+        requests.take(server.session, row)
+    headers = (("Location", there), ("Cache-Control", "no-store"), ("Referrer-Policy", "no-referrer"))
+    return Answered(302, "", headers)
 
 
 # --- machines -----------------------------------------------------------------------------------------

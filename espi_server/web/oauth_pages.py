@@ -4,23 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response
+from flask import Response
 
 from espi_server.access.oauth.server import UnknownAddress, UnknownApplication
-from espi_server.accounts import utilities
 from espi_server.errors import Problem
 from espi_server.web import looks
-from espi_server.web.house import house
-
-blueprint = Blueprint("oauth_pages", __name__)
-
-
-@blueprint.get("/<code>/oauth/not-yet")
-def not_yet(code: str) -> Response:
-    """Nobody can sign in at this installation."""
-    with house().database.reading() as session:
-        utility = utilities.find(session, code)
-    return _page("oauth/not_yet.html", 503, utility=utility)
 
 
 def refused(problem: Problem) -> Response:

@@ -25,7 +25,7 @@ MEDIA_TYPE = "application/json"
 RESOURCES = "espi"
 """The blueprint whose routes follow from the standard's table of paths."""
 
-FOR_PEOPLE = frozenset({"pages", "phone", "tools_pages", "oauth_pages"})
+FOR_PEOPLE = frozenset({"pages", "phone", "tools_pages"})
 """Blueprints that answer with HTML pages; nobody writes a client for those."""
 
 UNDESCRIBED = frozenset({"static"})

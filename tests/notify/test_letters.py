@@ -32,7 +32,7 @@ EVERY_CLASS = [each.term for each in DataClass]
 VALUES: dict[str, Any] = {
     "company": "Sun & <Sons>", "utility": "Valley Electric", "shared": EVERY_CLASS, "given": date(2026, 3, 1),
     "until": date(2027, 3, 1), "ended": date(2026, 9, 5), "reason": "expired", "since": date(2026, 9, 4),
-    "server": "sun.example.org", "endings": ["4471", "8830"], "lse": "East Power", "number": "C-7F3K-9QXM",
+    "record": ["Check before you share", "Places"], "waits": date(2026, 4, 1), "server": "sun.example.org", "endings": ["4471", "8830"], "lse": "East Power", "number": "C-7F3K-9QXM",
 }  # fmt: skip
 
 
@@ -68,7 +68,9 @@ def test_both_forms_say_the_same(language: str) -> None:
 
 
 def test_what_is_shared_is_told_class_by_class() -> None:
-    few, all = (letter("authorization.granted", "en", shared=each) for each in (["Usage"], EVERY_CLASS))
+    few, all = (
+        letter("authorization.granted", "en", shared=each, record=[]) for each in (["Usage"], EVERY_CLASS)
+    )
 
     assert (few.text.count("\n- "), all.text.count("\n- ")) == (1, len(EVERY_CLASS))
     assert "March 1, 2027" in few.text

@@ -85,7 +85,7 @@ OPEN = {"/healthz", "/readyz", "/openapi.json", "/static/<path:filename>", "/", 
 GUARDED = {
     "/<code>/deliveries/<uuid:job>", "/.well-known/oauth-authorization-server/<code>",
     "/<code>/.well-known/oauth-authorization-server", "/<code>/.well-known/openid-configuration",
-    *(f"/<code>/oauth/{name}" for name in ("authorize", "bc-authorize", "introspect", "jwks", "not-yet", "par",
+    *(f"/<code>/oauth/{name}" for name in ("authorize", "bc-authorize", "introspect", "jwks", "par",
                                            "revoke", "token", "userinfo", "register", "register/<client_id>")),
 }  # fmt: skip
 _DATA = re.compile("/<code>/espi/1_1/(resource|Resource)/(.*)")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from authlib.oauth2.rfc6749 import grants as theirs
@@ -20,6 +21,7 @@ from espi_server.access.oauth.errors import Wrong, sayable
 from espi_server.access.oauth.openid import Signs
 from espi_server.access.oauth.policies import WAYS
 from espi_server.access.oauth.refreshing import Kept
+from espi_server.energy.models import UsagePoint
 from espi_server.espi.scope import EVERYTHING, Scope, ScopeError
 
 if TYPE_CHECKING:
@@ -71,19 +73,38 @@ class Ours:
             raise InvalidGrantError(
                 description="What the customer agreed to share cannot be shared any more."
             )
-        authorization = grants.begin(
-            session,
-            application,
+        authorization = self._adopted(row, points) if row.adopts_id else self._new(row, points)
+        row.authorization_id = authorization.id
+        return authorization
+
+    def _new(self, row: AuthorizationCode, points: Sequence[UsagePoint]) -> Authorization:
+        return grants.begin(
+            self.server.session,
+            self.client.application,
             row.customer_id,
             points,
             scope=row.scope,
             until=row.until,
             identified=row.identified,
             consent_record_id=row.consent_record_id,
+            lasting=row.lasting,
             by=self.actor,
         )
-        row.authorization_id = authorization.id
-        return authorization
+
+    def _adopted(self, row: AuthorizationCode, points: Sequence[UsagePoint]) -> Authorization:
+        """The one she gave before the company asked, as it is or with what she added to it meanwhile."""
+        waiting = self.server.session.get_one(Authorization, row.adopts_id)
+        is_the_same = row.consent_record_id == waiting.consent_record_id
+        # The consent rests on how she was identified then; now she only came along.
+        identified = {**row.identified, "agreed": waiting.identified} if is_the_same else row.identified
+        terms = grants.Terms(
+            points, row.scope, row.until, row.lasting, identified, row.consent_record_id, keeps_history=is_the_same
+        )  # fmt: skip
+        if not grants.adopt(self.server.session, waiting, terms, by=self.actor):
+            raise InvalidGrantError(
+                description="What the customer agreed to before has lapsed; ask her anew."
+            )
+        return waiting
 
     def _may_have(self, scope: str) -> bool:
         try:
@@ -285,16 +306,18 @@ def keep_decision(server: Server, request: Any, agreed: Any, *, lifetime: int | 
     client: Client = request.client
     wanted = Wanted.read(request.scope)
     now = clock.seconds()
-    if not agreed.scope.within(wanted.scope):
+    if agreed.adopts is None and not agreed.scope.within(wanted.scope):
         raise Wrong("The customer cannot grant more than was asked for.")
     row = AuthorizationCode(
         utility_id=server.utility.id,
         application_id=client.application.id,
         customer_id=agreed.customer_id,
         usage_points=[str(each) for each in agreed.usage_points],
-        scope=wanted.granted(agreed.scope),
+        scope=agreed.text or wanted.granted(agreed.scope),
         openid=OPENID in request.scope.split(),
         until=agreed.until,
+        lasting=agreed.lasting,
+        adopts_id=agreed.adopts,
         identified=agreed.identified.row,
         consent_record_id=agreed.consent_record_id,
         redirect_uri=request.payload.redirect_uri,

@@ -1,7 +1,7 @@
 """Authorization requests on their way: pushed by a company, or waiting for the customer's answer.
 
 A waiting one is bound to a secret that only its browser has, or only the customer it was sent to; it is good for ten
-minutes or as long as its company asked, and is answered once.
+minutes from step to step, an hour in all, or as long as its company asked, and is answered once.
 """
 
 from __future__ import annotations
@@ -25,11 +25,19 @@ _KEPT = tokens.DAY  # how long rows that are over are kept
 
 
 def put(
-    session: Session, stage: str, utility_id: uuid.UUID, application_id: uuid.UUID, parameters: dict[str, str]
+    session: Session,
+    stage: str,
+    utility_id: uuid.UUID,
+    application_id: uuid.UUID,
+    parameters: dict[str, str],
+    browser: bytes | None = None,
 ) -> str:
-    """Keep a request; the secret it is found by, in clear."""
+    """Keep a request; the secret it is found by, in clear. `browser` is the digest of what brought it can show."""
     secret = tokens.chance(stage)
-    keep(session, stage, utility_id, application_id, parameters, secret=secret, lifetime=LIFETIMES[stage])
+    lifetime = LIFETIMES[stage]
+    keep(
+        session, stage, utility_id, application_id, parameters, secret=secret, lifetime=lifetime, browser=browser
+    )  # fmt: skip
     return secret
 
 
@@ -42,9 +50,10 @@ def keep(
     *,
     secret: str,
     lifetime: int,
-    **polled: Any,
+    **more: Any,
 ) -> None:
-    """Keep a request under this secret, for so many seconds; `polled` are the columns of one that is polled for."""
+    """Keep a request under this secret, for so many seconds; `more` are the columns of one that is polled for, or of
+    the browser that brought it."""
     now = clock.seconds()
     session.execute(delete(AuthorizationRequest).where(AuthorizationRequest.expires_at < now - _KEPT))
     session.add(
@@ -56,14 +65,16 @@ def keep(
             parameters=parameters,
             created_at=now,
             expires_at=now + lifetime,
-            **polled,
+            **more,
         )
     )
 
 
-def find(session: Session, stage: str, utility_id: uuid.UUID, secret: str) -> AuthorizationRequest | None:
-    """The request behind a secret, if it is still to be answered at this utility."""
-    row = session.get(AuthorizationRequest, tokens.digest(secret))
+def find(
+    session: Session, stage: str, utility_id: uuid.UUID, secret: str | bytes
+) -> AuthorizationRequest | None:
+    """The request behind a secret (or its digest, for who found it before), if it is still to be answered here."""
+    row = session.get(AuthorizationRequest, tokens.digest(secret) if isinstance(secret, str) else secret)
     if row is None or row.stage != stage or row.utility_id != utility_id:
         return None
     return row if row.used_at is None and row.expires_at > clock.seconds() else None

@@ -20,7 +20,7 @@ from espi_server.access.models import AuthorizationRequest
 from espi_server.access.oauth import authentication, backchannel, requests
 from espi_server.access.oauth.clients import CODE, HYBRID, OPENID, Client
 from espi_server.access.oauth.endpoints import Introspection, Revocation
-from espi_server.access.oauth.errors import Denied, Wrong, plainer, sayable
+from espi_server.access.oauth.errors import Wrong, plainer, sayable
 from espi_server.access.oauth.grants import ClientGrant, CodeGrant, HybridGrant, RefreshGrant, keep_decision
 from espi_server.access.oauth.openid import IdToken
 from espi_server.access.oauth.pkce import S256
@@ -139,8 +139,10 @@ class Server(AuthorizationServer):
 
     # --- browsers -----------------------------------------------------------------------------------
 
-    def ask(self, values: Values) -> str | Answer:
+    def ask(self, values: Values, browser: bytes | None = None) -> str | Answer:
         """Keep an authorization request for the customer: the secret it is found by, or the way back with an error.
+
+        It is answered in the browser that brought it alone: `browser` is the digest of what that one can show.
 
         `UnknownApplication` and `UnknownAddress` are for the person in front of the browser: it goes nowhere then.
         """
@@ -156,16 +158,16 @@ class Server(AuthorizationServer):
         except OAuth2Error as error:
             return self._back_with(error, given, redirect_uri)
         return requests.put(
-            self.session, requests.PENDING, self.utility.id, client.application.id, _asked(given)
+            self.session, requests.PENDING, self.utility.id, client.application.id, _asked(given), browser
         )
 
     def answer(self, parameters: Mapping[str, str], agreed: Any) -> str:
-        """Where the browser goes with the customer's yes (None: her no)."""
+        """Where the browser goes with the customer's yes (`Agreed`), or with an error such as her no (`Denied`)."""
         client = self._known(parameters.get("client_id", ""))
         redirect_uri = self._check_address(client, parameters)
         try:
-            if agreed is None:
-                raise Denied()
+            if isinstance(agreed, OAuth2Error):
+                raise agreed
             grant = self._check(client, parameters)
             _, _, headers = grant.create_authorization_response(redirect_uri, agreed)
         except OAuth2Error as error:
@@ -173,9 +175,9 @@ class Server(AuthorizationServer):
         return str(dict(headers)["Location"])
 
     def answer_poll(self, row: AuthorizationRequest, agreed: Any) -> None:
-        """Keep the customer's yes (None: her no) for the poll that will ask."""
+        """Keep the customer's yes for the poll that will ask; an error stands for her no."""
         client = self._known(row.parameters["client_id"])
-        if agreed is None:
+        if isinstance(agreed, OAuth2Error):
             return
         request = Request(self.issuer, "POST", {name: [value] for name, value in row.parameters.items()})
         request.client = client
@@ -229,6 +231,8 @@ class Server(AuthorizationServer):
     def _back_with(self, error: OAuth2Error, given: Mapping[str, str], redirect_uri: str) -> Answer:
         """Every error that goes back says whose it is, and carries the state."""
         said = {"error": error.error, "error_description": sayable(error.get_error_description() or "")}
+        if error.uri:
+            said["error_uri"] = error.uri
         kind = " ".join(sorted(given.get("response_type", "").split()))
         location = _with(
             redirect_uri,

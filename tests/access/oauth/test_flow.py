@@ -196,13 +196,11 @@ def test_an_end_that_comes_soon_shortens_the_tokens(sun: Company) -> None:
     assert 100 <= said["expires_in"] <= 120
 
 
-def test_without_pages_an_honest_one_says_so(towns: Database) -> None:
+def test_by_itself_an_installation_asks_on_its_own_pages(towns: Database) -> None:
     company = oauth.company(towns, app=make.app(towns))
 
     kept = company.asks()
-    page = company.app.test_client().get("/north/oauth/not-yet")
 
-    assert kept.headers["Location"] == "https://data.example.org/north/oauth/not-yet"
-    assert page.status_code == 503
-    assert "no sign-in for customers" in page.text
-    assert page.headers["Cache-Control"] == "no-store"
+    assert kept.headers["Location"].startswith("https://data.example.org/north/account/share?request=gbq_")
+    assert "__Host-ask=" in kept.headers["Set-Cookie"]
+    assert {"Secure", "HttpOnly", "SameSite=Lax"} <= set(kept.headers["Set-Cookie"].split("; "))
