@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Collection
 
 from sqlalchemy import select
@@ -26,7 +27,7 @@ def authorized(database: Database, base: str, authorization: Authorization) -> A
     customer = authorization.customer_id or NIL
     return made(
         database,
-        str(customer),
+        customer,
         [str(each) for each in opened],
         Rights.of(Scope.parse(authorization.scope)),
         customer_base=paths.retail_customer(base, str(customer)),
@@ -36,7 +37,7 @@ def authorized(database: Database, base: str, authorization: Authorization) -> A
 
 def made(
     database: Database,
-    customer: str,
+    customer: uuid.UUID,
     opened: Collection[str] | None,
     rights: Rights,
     *,

@@ -86,7 +86,7 @@ def _whole_albums(asked: Asked, customer: uuid.UUID | None) -> list[Album]:
     base = asked.base
     return [
         albums.made(
-            house().database, str(id), None, FULL,
+            house().database, id, None, FULL,
             customer_base=paths.retail_customer(base, str(id)), points_base=base,
         )
         for id in ids
