@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from espi_server import clock
-from espi_server.access import asking, sealed_letters
+from espi_server.access import asking, login_letters, sealed_letters, securing
 from espi_server.access.contacts import Means
 from espi_server.access.identification import NobodyIsFound
 from espi_server.adapters.post import Letter
@@ -72,11 +72,12 @@ class Box:
 
     def __init__(self, database: Database, identification: Any = None, **settings: Any) -> None:
         given = make.settings(**settings)
-        composers = {**sealed_letters.composers(), **asking.composers(given)}
+        logins = login_letters.composers(given.base_url)
+        composers = {**sealed_letters.composers(), **asking.composers(given), **logins}
         people = People(database, composers, self, self)
         sender = Sender(database, {"urgent": people, "people": Elsewhere()})
         asked = asking.work(given, identification or NobodyIsFound())
-        self._worker = Worker(database, [asked, *sender.works(slow=True)])
+        self._worker = Worker(database, [asked, securing.work(), *sender.works(slow=True)])
         self._taken: list[tuple[str, Letter]] = []
 
     def mail(self, letter: Letter) -> None:

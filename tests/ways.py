@@ -84,13 +84,12 @@ class Visitor:
     ):
         self.code = code
         self._ask = app.test_client()
-        self._ask.environ_base.update(
-            {"wsgi.url_scheme": "https", "HTTP_HOST": host, "REMOTE_ADDR": address, "HTTP_USER_AGENT": "Firefox/1 Linux"}
-        )  # fmt: skip
+        self._ask.environ_base.update({"REMOTE_ADDR": address, "HTTP_USER_AGENT": "Firefox Linux"})
+        self._base = {"base_url": f"https://{host}"}
 
     def get(self, path: str, *, check: int | None = None, **more: Any) -> TestResponse:
         """A page, by its path below the utility's account pages or as a link says."""
-        found = self._ask.get(self._path(path), **more)
+        found = self._ask.get(self._path(path), **self._base, **more)
         assert check in (None, found.status_code), (path, found.status_code, found.text[:2000])
         return found
 
@@ -104,13 +103,18 @@ class Visitor:
             if urlsplit(each.action or "").path.endswith(action)
         ]
         assert forms, (action, page.text[:3000])
-        found = self._ask.post(forms[0].action, data={**pages.fields(forms[0]), **fields})
+        found = self._ask.post(forms[0].action, data={**pages.fields(forms[0]), **fields}, **self._base)
         assert check in (None, found.status_code), (action, found.status_code, found.text[:3000])
         return found
 
     def post(self, path: str, page: TestResponse, **fields: str) -> TestResponse:
         """The same to where a page has no form for."""
-        return self._ask.post(self._path(path), data={**pages.hidden(page), **fields})
+        return self.bare(path, {**pages.hidden(page), **fields})
+
+    def bare(self, path: str, data: dict[str, str], **headers: str) -> TestResponse:
+        """A POST of what no page gave."""
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self._ask.post(self._path(path), data=data, headers=given, **self._base)
 
     def sign_in(
         self, email: str, password: str = PASSWORD, *, asked: str = "", check: int | None = 303

@@ -65,7 +65,7 @@ def demo(port: int, folder: Path, reset: bool, prepare: bool, household: str, as
         return
     with installation.held(folder, shared=True):
         command = again(folder, port)
-        Server(now, port, command, partial(greet, now, tickets[0], command)).run()
+        Server(now, port, command, partial(greet, now, tickets[0], named(household), command)).run()
 
 
 def _forget(folder: Path) -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 import click
 
 from espi_server.demo.demo import Ticket
+from espi_server.demo.households import Household
+from espi_server.demo.logins import PASSWORD
 from espi_server.espi.atom import moment
 from espi_server.settings import Settings
 
@@ -42,13 +44,15 @@ def _program() -> str:
     return min(str(started), os.path.relpath(started), key=len)
 
 
-def greet(settings: Settings, ticket: Ticket, command: str) -> None:
+def greet(settings: Settings, ticket: Ticket, household: Household, command: str) -> None:
     """Where to look and what to try, once the server listens."""
     click.echo(
         f"""
   The demo is up: nine households, three utilities, thirteen months of data.
 
   Look at       {settings.base_url}
+  Sign in       {settings.base_url}/{household.companies[0]}/account/
+                as {household.email} with the password: {PASSWORD}
   Get a feed    paste this into another terminal; its token is good for a day
 
 {curl(ticket)}

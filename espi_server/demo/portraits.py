@@ -20,6 +20,7 @@ from espi_server.access.models import Application, Authorization
 from espi_server.accounts.models import Customer, Utility
 from espi_server.demo.calendar import DAY, HOUR, Whole
 from espi_server.demo.households import COMPANY, TIMEZONE, Household, every
+from espi_server.demo.logins import PASSWORD
 from espi_server.energy.models import IntervalBlock, Kind, Resource, UsagePoint
 from espi_server.espi.codes import FlowDirectionKind
 from espi_server.espi.readings import MISSING, Readings, joined, unpack
@@ -47,6 +48,11 @@ class Portrait:
     readings: int
     bills: int
     day: tuple[float, ...]
+
+    @property
+    def password(self) -> str:
+        """What they sign in with, beside their address."""
+        return PASSWORD
 
 
 def every_portrait(session: Session, utility: str | None = None) -> list[Portrait]:

@@ -107,7 +107,9 @@ def password_posted(code: str) -> Response:
 def _password(mine: Mine, wrong: str = "") -> Response:
     least = passwords.BESIDE if mine.beside or mine.kinds.any else passwords.ALONE
     status = 400 if wrong else 200
-    return portal.page("signin/password.html", mine.visit, status=status, wrong=wrong, least=least)
+    return portal.page(
+        "signin/password.html", mine.visit, status=status, wrong=wrong, least=least, name=mine.login.name
+    )
 
 
 # --- the app --------------------------------------------------------------------------------------------
@@ -172,6 +174,8 @@ def remove_posted(code: str, what: str) -> Response:
             else:
                 securing.drop_passkey(session, mine.login, uuid.UUID(what), beside=mine.beside)
     except securing.NoSecondStep:
+        with house().database.reading() as session:
+            mine = _safe(session, code)
         wrong = _("Your password is too short to be all there is. Choose one of 15 characters or more first.")
         return portal.page("signin/remove.html", mine.visit, status=400, what=what, name=name, wrong=wrong)
     return _back(mine)

@@ -384,10 +384,10 @@ def new_password(code: str) -> Response:
     visit = _visit(code)
     with house().database.reading() as session:
         try:
-            securing.check_link(session, visit.utility, request.args.get("link", ""))
+            login = securing.check_link(session, visit.utility, request.args.get("link", ""))
         except securing.LinkOver:
             return portal.page("signin/link_over.html", visit, status=404)
-    return _new(visit, request.args["link"])
+    return _new(visit, request.args["link"], login.name)
 
 
 @rooms.post("/password/new")
@@ -395,24 +395,28 @@ def new_password_posted(code: str) -> Response:
     """Take it, once."""
     form = portal.posted()
     visit = _visit(code)
-    link, password = form.get("link", ""), form.get("password", "")
-    if password != form.get("password2", ""):
-        return _new(visit, link, wrong=_("The two passwords are not the same."))
+    link, password, name = form.get("link", ""), form.get("password", ""), ""
     try:
+        with house().database.reading() as session:
+            name = securing.check_link(session, visit.utility, link).name
+        if password != form.get("password2", ""):
+            return _new(visit, link, name, wrong=_("The two passwords are not the same."))
         beside = Portal.of(visit.utility).second_factor
         securing.by_link(house().database, visit.utility, link, password, beside=beside)
     except securing.LinkOver:
         return portal.page("signin/link_over.html", visit, status=404)
     except (passwords.TooShort, passwords.TooLong, passwords.TooCommon) as error:
-        return _new(visit, link, wrong=password_error(error))
+        return _new(visit, link, name, wrong=password_error(error))
     response = portal.go(portal.href(visit.utility, "signin.sign_in", said="chosen"))
     return portal.sign_out(response, code)
 
 
-def _new(visit: Visit, link: str, *, wrong: str = "") -> Response:
+def _new(visit: Visit, link: str, name: str, *, wrong: str = "") -> Response:
     least = passwords.BESIDE if Portal.of(visit.utility).second_factor else passwords.ALONE
     status = 400 if wrong else 200
-    return portal.page("signin/new_password.html", visit, status=status, link=link, wrong=wrong, least=least)
+    return portal.page(
+        "signin/new_password.html", visit, status=status, link=link, name=name, wrong=wrong, least=least
+    )
 
 
 def password_error(error: Problem) -> str:

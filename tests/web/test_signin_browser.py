@@ -1,0 +1,337 @@
+"""Signing in with a real browser: axe over every page in every state, narrow, without JavaScript, and passkeys."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+import pytest
+from argon2 import PasswordHasher
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+from werkzeug.serving import make_server
+
+from espi_server.accounts import factors, hashing, passkeys, signin, utilities
+from espi_server.accounts.models import Login
+from espi_server.accounts.passkeys import Place
+from espi_server.app import create_app
+from espi_server.db import Database
+from espi_server.settings import DEVELOPMENT_SECRET
+from tests import letterbox, make, ways
+from tests.copies import Copies
+from tests.towns import build
+from tests.web.reading import grade, words_of
+from tests.web.test_browser import CHROMIUM, COLOURS, QUIET, RULES, SCHEMES
+
+pytestmark = [
+    pytest.mark.skipif(not CHROMIUM, reason="chromium is not installed here: run `make system`"),
+    pytest.mark.requirement("CEC5"),
+]
+
+
+@dataclass
+class House:
+    """A server over one town, and people in it: each with something else to show."""
+
+    url: str
+    database: Database
+    logins: dict[str, Any]
+    apps: dict[str, Any]
+
+    def path(self, rest: str) -> str:
+        return f"{self.url}/north/account/{rest}"
+
+    def link(self, who: str) -> str:
+        with self.database.writing() as session:
+            return signin.link(session, session.get_one(Login, self.logins[who]), signin.RESET)
+
+    def mail(self, who: str) -> str:
+        return ways.login_of(self.database, self.logins[who]).email or ""
+
+
+PEOPLE = ("plain", "app", "text", "bare", "full", "keys", "second", "other")
+
+
+@pytest.fixture(scope="module")
+def house(copies: Copies, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    folder: Path = tmp_path_factory.mktemp("signing")
+    with pytest.MonkeyPatch.context() as patch, copies.of("sqlite", "towns", build, folder) as url:
+        patch.setattr(
+            hashing, "_HASHER", PasswordHasher(1, 1024, 1)
+        )  # what hashes cost is looked at elsewhere
+        database = Database(url, secret=DEVELOPMENT_SECRET)
+        letterbox.reachable(database, "C-2", phone="+1 530 555 0142")
+        logins = {
+            who: ways.person(database, "C-2" if who == "text" else "C-1", email=f"{who}@mail.example") for who in PEOPLE
+        }  # fmt: skip
+        ways.rule(database, second_factor=False)
+        apps = {who: ways.app_of(database, logins[who]) for who in ("app", "full", "second")}
+        make.change(database, Login, Login.id == logins["bare"], password_alone=False, email_since=None)
+        make.change(database, Login, Login.id == logins["text"], password_alone=False)
+        hashes = factors.hashes(factors.invent())
+        with database.writing() as session:
+            factors.keep(session, logins["full"], hashes)
+        server = make_server("127.0.0.1", 0, lambda *_: None, threaded=True)
+        address = f"http://localhost:{server.server_port}"
+        server.app = create_app(make.settings(base_url=address, contact_after=0), database)
+        running = threading.Thread(target=server.serve_forever, daemon=True)
+        running.start()
+        yield House(address, database, logins, apps)
+        server.shutdown()
+        running.join()
+        server.server_close()
+        database.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET, chromium_sandbox=False)
+        yield found
+        found.close()
+
+
+# --- how each page is reached ---------------------------------------------------------------------------
+
+
+def typed(page: Page, house: House, who: str, password: str = ways.PASSWORD) -> None:
+    page.goto(house.path("sign-in?next=/north/account/security"))
+    page.fill("#email", house.mail(who))
+    page.fill("#password", password)
+    page.click("main form:not([data-passkey]) button")
+    page.wait_for_load_state()
+
+
+def entered(page: Page, house: House, who: str) -> None:
+    """In by the app; its code is another each time a test asks."""
+    typed(page, house, who)
+    make.change(
+        house.database,
+        factors.Authenticator,
+        factors.Authenticator.login_id == house.logins[who],
+        last_step=0,
+    )
+    page.fill("#code", ways.code_of(house.apps[who]))
+    page.click("form[action$='second-factor'] button")
+    page.wait_for_load_state()
+
+
+def goes(path: str, who: str = "") -> Callable[[Page, House], None]:
+    def reach(page: Page, house: House) -> None:
+        if who:
+            (entered if who in house.apps else typed)(page, house, who)
+        page.goto(house.path(path))
+
+    return reach
+
+
+def wrong_password(page: Page, house: House) -> None:
+    typed(page, house, "plain", "not the right one")
+
+
+def second(who: str, then: Callable[[Page, House], None] | None = None) -> Callable[[Page, House], None]:
+    def reach(page: Page, house: House) -> None:
+        typed(page, house, who)
+        if then is not None:
+            then(page, house)
+
+    return reach
+
+
+def sends(page: Page, house: House) -> None:
+    page.click("form[action$='/send'] button")
+    page.wait_for_load_state()
+
+
+def wrong_code(page: Page, house: House) -> None:
+    page.fill("#code", "nonsense")
+    page.click("form:has(#code) button")
+    page.wait_for_load_state()
+
+
+def by_link(page: Page, house: House) -> None:
+    page.goto(house.path(f"password/new?link={house.link('other')}"))
+
+
+def short(page: Page, house: House) -> None:
+    by_link(page, house)
+    page.fill("#password", "short")
+    page.fill("#password2", "short")
+    page.click("main button")
+    page.wait_for_load_state()
+
+
+def codes_made(page: Page, house: House) -> None:
+    goes("security/codes", "full")(page, house)
+    page.click("main form button")
+    page.wait_for_load_state()
+
+
+STATES: dict[str, Callable[[Page, House], None]] = {
+    "sign in": goes("sign-in"),
+    "signed out": goes("sign-in?said=out"),
+    "wrong password": wrong_password,
+    "again": goes("sign-in?again=1", "plain"),
+    "which way": second("text"),
+    "code sent": second("text", sends),
+    "app": second("app"),
+    "wrong code": second("full", wrong_code),
+    "set up": second("bare"),
+    "forgotten": goes("password/forgotten"),
+    "link sent": goes("password/sent"),
+    "link over": goes("password/new?link=nix"),
+    "new password": by_link,
+    "too short": short,
+    "security": goes("security", "plain"),
+    "security, full": goes("security", "full"),
+    "password": goes("security/password", "plain"),
+    "an app": goes("security/app", "plain"),
+    "remove": goes("security/remove/app", "app"),
+    "passkey": goes("security/passkey", "plain"),
+    "no codes yet": goes("security/codes", "plain"),
+    "codes": codes_made,
+}
+
+
+# What makes up a page is the same everywhere: these have all of it in every colour.
+COLOURED = ("wrong password", "code sent", "wrong code", "set up", "security, full", "codes")
+
+
+def opened(browser: Browser, house: House, state: str, **how: Any) -> Page:
+    page = browser.new_context(**how).new_page()
+    STATES[state](page, house)
+    return page
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_axe_finds_nothing_and_the_words_are_easy(browser, house, state):
+    said: list[str] = []
+    page = browser.new_context().new_page()
+    page.on("console", lambda message: said.append(message.text))
+    STATES[state](page, house)
+
+    found = {"light": Axe().run(page, options=RULES).response}
+    for name, scheme in SCHEMES.items() if state in COLOURED else ():
+        page.emulate_media(**scheme)
+        found[name] = Axe().run(page, options=COLOURS).response
+    page.set_viewport_size({"width": 320, "height": 640})
+    width = page.evaluate("document.documentElement.scrollWidth")
+    text = words_of(page.content().encode())
+
+    page.context.close()
+    assert [
+        (name, each["id"], [node["html"][:160] for node in each["nodes"]])
+        for name, response in found.items()
+        for each in response["violations"]
+    ] == []
+    assert width <= 320
+    assert grade(text) <= 6, text
+    assert [each for each in said if "status of 4" not in each] == []
+
+
+# --- passkeys -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def device(browser: Browser, house: House) -> Iterator[Page]:
+    """A browser on a device that can make passkeys, and whose lock its owner opens."""
+    context = browser.new_context()
+    page = context.new_page()
+    tool = context.new_cdp_session(page)
+    tool.send("WebAuthn.enable")
+    options = {
+        "protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True,
+        "isUserVerified": True, "automaticPresenceSimulation": True,
+    }  # fmt: skip
+    tool.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+    yield page
+    context.close()
+
+
+def make_passkey(page: Page, house: House, who: str) -> None:
+    goes("security/passkey", who)(page, house)
+    page.fill("#name", "  my   phone ")
+    page.click("form[data-passkey] button")
+    page.wait_for_url("**/account/security")
+
+
+def sign_out(page: Page) -> None:
+    page.click("form[action$='/sign-out'] button")
+    page.wait_for_url("**/sign-in**")
+
+
+def use(page: Page, house: House, then: str) -> None:
+    page.click("form[data-passkey] button")
+    page.wait_for_url(f"**/{then}")
+
+
+def test_a_passkey_is_made_and_lets_in_without_a_password(device, house):
+    page = device
+    make_passkey(page, house, "keys")
+    assert "my phone" in page.inner_text("main")
+    sign_out(page)
+
+    page.goto(house.path("sign-in?next=/north/account/security"))
+    use(page, house, "account/security")
+
+    with house.database.reading() as session:
+        [found] = signin.open_sessions(session, house.logins["keys"], idle=900)
+        [key] = passkeys.of(session, house.logins["keys"])
+    assert found.amr == ["hwk", "user", "mfa"]
+    assert (key.sign_count > 0, key.used_at is not None, key.name) == (True, True, "my phone")
+    # One device makes one passkey for a login, and another's login asks for its own.
+    goes("security/passkey")(page, house)
+    page.click("form[data-passkey] button")
+    page.wait_for_selector("form[data-passkey] [role=status]:not(:empty)")
+    assert "not made" in page.inner_text("form[data-passkey] [role=status]")
+
+
+def test_a_passkey_is_a_second_step_and_its_answer_is_taken_once(device, house):
+    page = device
+    make_passkey(page, house, "other")
+    sign_out(page)
+    typed(page, house, "other")
+    assert page.url.endswith("/second-factor")
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.post_data or ""))
+
+    use(page, house, "account/security")
+
+    [answer] = [each for each in sent if "answer=" in each]
+    body = dict(parse_qsl(answer))
+    with house.database.reading() as session:
+        found = signin.open_sessions(session, house.logins["other"], idle=900)
+        place = Place.of(utilities.find(session, "north"), f"{house.url}/north")
+        elsewhere = Place.of(utilities.find(session, "south"), f"{house.url}/south")
+    assert {tuple(each.amr) for each in found} == {("pwd", "hwk", "user", "mfa")}
+    for where, whose in ((place, house.logins["other"]), (place, None), (elsewhere, None)):
+        with pytest.raises(passkeys.NoPasskey), house.database.writing() as session:
+            passkeys.answered(session, where, body["answer"], whose)
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_without_a_passkey_or_without_scripts_there_is_another_way(browser, house, scripts):
+    page = browser.new_context(java_script_enabled=scripts).new_page()
+    page.goto(house.path("sign-in?next=/north/account/security"))
+    assert page.is_visible("form[data-passkey]") is scripts
+
+    entered(page, house, "second")
+
+    assert page.inner_text("h1") == "Signing in"
+    page.context.close()
+
+
+def test_the_first_page_is_walked_by_keyboard_in_the_order_it_is_read(browser, house):
+    page = opened(browser, house, "wrong password")
+    order = []
+    for _ in range(10):
+        page.keyboard.press("Tab")
+        order.append(page.evaluate("document.activeElement.id || document.activeElement.textContent.trim()"))
+
+    page.context.close()
+    wanted = ["email", "password", "Sign in", "Use a passkey", "I forgot my password"]
+    assert [each for each in order if each in wanted] == wanted
