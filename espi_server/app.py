@@ -17,7 +17,9 @@ from espi_server.access.throttle import Throttle
 from espi_server.db import Database
 from espi_server.settings import Settings
 from espi_server.web import (
+    access_pages,
     answers,
+    cases_pages,
     deliveries,
     managing,
     oauth,
@@ -102,4 +104,6 @@ def _blueprints() -> list[Blueprint]:
         portal_pages.rooms,
         security.rooms,
         sharing.rooms,
+        access_pages.rooms,
+        cases_pages.rooms,
     ]

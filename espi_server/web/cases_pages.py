@@ -1,0 +1,138 @@
+"""Reporting a problem with a company, and what came of it."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask import Response, request
+from sqlalchemy.orm import Session
+
+from espi_server.access import cases, overview
+from espi_server.access.cases import Case
+from espi_server.access.models import Application
+from espi_server.db import NIL
+from espi_server.errors import NotFound
+from espi_server.web import portal, words
+from espi_server.web.house import house
+from espi_server.web.portal import Visit
+from espi_server.web.words import _
+
+rooms = portal.blueprint("cases")
+
+
+@rooms.get("/cases")
+def index(code: str) -> Response:
+    """Her cases."""
+    with house().database.reading() as session:
+        visit = portal.customer(session, code)
+        hers = cases.of_customer(session, visit.utility.id, _whose(visit))
+        about = {each.id: session.get_one(Application, each.application_id).name for each in hers}
+    return _page("access/cases.html", visit, cases=hers, about=about)
+
+
+@rooms.get("/cases/new")
+def new(code: str) -> Response:
+    """Which company, what about, and what happened."""
+    with house().database.reading() as session:
+        visit, known = _companies(session, code)
+    return _form(visit, known, {"company": request.args.get("company", "")}, [])
+
+
+@rooms.post("/cases/new")
+def report(code: str) -> Response:
+    """Take it in, or say what is missing."""
+    form = portal.posted()
+    given = {name: form.get(name, "") for name in ("company", "topic", "text")}
+    with house().database.writing() as session:
+        visit, known = _companies(session, code)
+        wrong = _wrong(given, known)
+        if wrong:
+            return _form(visit, known, given, wrong, status=400)
+        case = cases.report(
+            session,
+            visit.utility.id,
+            _whose(visit),
+            uuid.UUID(given["company"]),
+            topic=given["topic"],
+            text=given["text"],
+            language=words.language(),
+        )
+    return portal.go(portal.href(visit.utility, "cases.one", number=case.number))
+
+
+@rooms.get("/cases/<number>")
+def one(code: str, number: str) -> Response:
+    """One case: its number, how it stands, and all that was said."""
+    with house().database.reading() as session:
+        visit = portal.customer(session, code)
+        try:
+            case = cases.find(session, visit.utility, number, _whose(visit))
+        except NotFound:
+            raise portal.NoSuchPage() from None
+        company = session.get_one(Application, case.application_id).name
+    return _page("access/case.html", visit, case=case, company=company)
+
+
+def _companies(session: Session, code: str) -> tuple[Visit, list[Application]]:
+    visit = portal.customer(session, code)
+    return visit, overview.companies(session, visit.utility, _whose(visit))
+
+
+def _wrong(given: dict[str, str], known: list[Application]) -> list[tuple[str, str]]:
+    """What is missing, by the field."""
+    wrong = []
+    if given["company"] not in {str(each.id) for each in known}:
+        wrong.append(("company", _("Choose the company.")))
+    if given["topic"] not in cases.TOPICS:
+        wrong.append((f"topic-{cases.TOPICS[0]}", _("Choose what it is about.")))
+    length = len(given["text"].replace("\0", "").replace("\r\n", "\n").strip())
+    if not length:
+        wrong.append(("text", _("Tell us what happened.")))
+    elif length > cases.LONGEST:
+        wrong.append(("text", _("Make it shorter: 4,000 letters at most.")))
+    return wrong
+
+
+def _form(
+    visit: Visit,
+    known: list[Application],
+    given: dict[str, str],
+    wrong: list[tuple[str, str]],
+    status: int = 200,
+) -> Response:
+    return _page("access/report.html", visit, status=status, companies=known, given=given, wrong=wrong)
+
+
+def _page(template: str, visit: Visit, status: int = 200, **values: Any) -> Response:
+    zone = ZoneInfo(visit.utility.timezone)
+
+    def at(moment: int) -> datetime:
+        return datetime.fromtimestamp(moment, zone)
+
+    return portal.page(template, visit, status=status, at=at, topics=_topics(), state=_state, **values)
+
+
+def _whose(visit: Visit) -> uuid.UUID:
+    return visit.customer.customer_id or NIL
+
+
+def _topics() -> dict[str, str]:
+    return {
+        "stranger": _("I do not know this company"),
+        "more": _("They use my data for more than they said"),
+        "still": _("They go on after I stopped sharing"),
+        "untrue": _("They told me something that is not true"),
+        "other": _("Something else"),
+    }
+
+
+def _state(case: Case) -> str:
+    said = {
+        cases.OPEN: _("We have it. We have not answered yet."),
+        cases.ANSWERED: _("We have answered. It is still open."),
+        cases.CLOSED: _("Closed"),
+    }
+    return said[case.state]
