@@ -15,7 +15,7 @@ from espi_server.accounts import passwords, portal, signin, utilities
 from espi_server.db import Database
 from espi_server.demo.households import COMPANIES, Household, every
 
-PASSWORD: Final = "lamp on the porch"
+PASSWORD: Final = "lamp on the porch"  # noqa: S105 - printed for everybody to read
 ACTOR: Final = "demo"
 
 
