@@ -97,7 +97,9 @@ def _candidates(session: Session, utility: Utility, profile: Profile) -> list[uu
     """Customers of this utility who can sign in and to whom the profile leads; none where they are many."""
     mail, number = given(profile, "email"), given(profile, "account_number")
     by_mail = select(Login.customer_id).where(
-        Login.utility_id == utility.id, Login.email.in_(sorted({mail, mail.lower(), profiles.mail(mail)}))
+        Login.utility_id == utility.id,
+        Login.email.in_(sorted({mail, mail.lower(), profiles.mail(mail)})),
+        Login.email_since.is_not(None),  # an address nobody has shown to be hers leads to nobody
     )
     by_account = select(Account.customer_id).where(
         Account.utility_id == utility.id, Account.reference.in_(list(profiles.accounts_like(number)))
@@ -156,7 +158,10 @@ def _known(session: Session, utility: Utility, ids: Sequence[uuid.UUID]) -> dict
     emails = _grouped(
         session,
         select(Login.customer_id, Login.email).where(
-            Login.customer_id.in_(asked), Login.utility_id == utility.id, Login.status == "active"
+            Login.customer_id.in_(asked),
+            Login.utility_id == utility.id,
+            Login.status == "active",
+            Login.email_since.is_not(None),
         ),
     )
     accounts = _grouped(
@@ -210,10 +215,10 @@ def _places(session: Session, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[
     )
     found: dict[uuid.UUID, list[Address]] = {}
     for customer_id, address, town, state, zip in session.execute(query):
-        number, street, unit = address.split("|")
-        found.setdefault(customer_id, []).append(
-            Address(number, street, unit, town or "", state or "", zip or "")
-        )
+        number, street, unit = (*address.split("|"), "", "")[:3]
+        if customer_id is not None:
+            place = Address(number, street, unit, town or "", state or "", zip or "")
+            found.setdefault(customer_id, []).append(place)
     return found
 
 
@@ -281,7 +286,7 @@ def _missed(
         ProfileTry.day == _today(),
         ProfileTry.customer_id.in_([NIL, *candidates]),
     )
-    return dict(session.execute(counted).tuples().all())
+    return {row.customer_id: row.times for row in session.execute(counted)}
 
 
 def _count(

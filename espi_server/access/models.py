@@ -442,6 +442,9 @@ class AuditEvent(Base):
     __table_args__ = (Index(None, "utility_id", "at"),)
 
 
+BULK = text("authorization_id IS NULL AND application_id IS NOT NULL")
+
+
 class Disclosure(Base):
     """Data that left: what, when, to whom. Appended before the body, sealed in batches, and append-only too."""
 
@@ -460,7 +463,11 @@ class Disclosure(Base):
     size: Mapped[int]
     request_id: Mapped[Name]
 
-    __table_args__ = (Index(None, "authorization_id", "at"),)
+    __table_args__ = (
+        Index(None, "authorization_id", "at"),
+        # What machines of a company fetched of many customers at once, for each of these to look up.
+        Index("ix_disclosure_bulk", "application_id", "at", sqlite_where=BULK, postgresql_where=BULK),
+    )
 
 
 class DisclosureSeal(Base):

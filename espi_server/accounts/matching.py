@@ -12,7 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from espi_server.accounts.models import Utility
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from espi_server.accounts.models import Account, Customer, Utility
 from espi_server.errors import Usage
 
 KEY: Final = "matching"
@@ -96,6 +99,23 @@ def agree(
     chosen = Matching(every, needed, len(needed) if threshold is None else threshold, tries).checked()
     utility.portal = {**(utility.portal or {}), KEY: _row(chosen)}
     return chosen
+
+
+def check_numbers(session: Session, utility: Utility, chosen: Matching) -> None:
+    """`BadMatching` where account numbers are compared that several customers of this utility have.
+
+    Such a number stands beside its customer's own reference (`energy.agreements.free_reference`), so it leads to one of
+    those who have it and not to the others.
+    """
+    if "account_number" not in chosen.fields:
+        return
+    rows = select(Account.reference, Customer.reference).join(Customer, Customer.id == Account.customer_id)
+    for account, customer in session.execute(rows.where(Account.utility_id == utility.id)):
+        if account.startswith(f"{customer}/"):
+            raise BadMatching(
+                f"Several customers of {utility.name} have an account of the same number, so account_number tells"
+                " nobody. Compare email or an address instead."
+            )
 
 
 def stop(utility: Utility) -> None:

@@ -47,7 +47,9 @@ def matching_command(
         if stop:
             matching.stop(utility)
         elif required:
-            matching.agree(utility, fields, required, threshold, tries)
+            matching.check_numbers(
+                session, utility, matching.agree(utility, fields, required, threshold, tries)
+            )
         now = Matching.of(utility)
     if as_json:
         click.echo(json.dumps({"schema_version": 1, "matching": asdict(now) if now else None}, indent=2))

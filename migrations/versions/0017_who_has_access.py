@@ -20,6 +20,14 @@ def upgrade() -> None:
         sqlite_where=is_open,
         postgresql_where=is_open,
     )
+    by_machines = sa.text("authorization_id IS NULL AND application_id IS NOT NULL")
+    op.create_index(
+        "ix_disclosure_bulk",
+        "disclosure",
+        ["application_id", "at"],
+        sqlite_where=by_machines,
+        postgresql_where=by_machines,
+    )
     op.create_table(
         "problem_case",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -63,6 +71,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("profile_try")
     op.drop_table("problem_case")
+    op.drop_index("ix_disclosure_bulk", "disclosure")
     op.drop_index("ix_service_agreement_open_ends_at", "service_agreement")
     with op.batch_alter_table("service_agreement", schema=None) as batch_op:
         batch_op.drop_column("closed_at")
