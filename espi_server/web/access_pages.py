@@ -362,6 +362,7 @@ def _why(held: Held) -> str:
         "closed": _("The service you shared is closed."),
         "replayed": _("We ended it to keep your data safe."),
         "given back": _("They gave it back."),
+        "cancelled by utility": _("We stopped it."),
         "offboarded": _("They do not work with us any more."),
         "lapsed": _("They never came for it."),
     }
