@@ -21,6 +21,7 @@ from espi_server.errors import (
     Unauthorized,
     Unavailable,
 )  # fmt: skip
+from espi_server.web import explained
 from tests import docs, typed
 from tests.conftest import ROOT
 from tests.demo.prepared import DAYS, empty, served
@@ -108,13 +109,18 @@ def test_blocks_share_one_shell_and_a_block_for_the_eye_is_not_run(tmp_path):
 
 
 def test_every_code_an_answer_can_carry_is_explained():
-    told = (ROOT / "docs" / "problems.md").read_text("utf-8")
+    told = {code for each in explained.PROBLEMS for code in each.codes}
     answered = [BadRequest, BadValue, Unauthorized, Forbidden, NotFound, MethodNotAllowed, TooManyRequests]
 
     missing = [
-        each().code
-        for each in [*answered, Internal, Unavailable, FeedChanged]
-        if f"`{each().code}`" not in told
+        each().code for each in [*answered, Internal, Unavailable, FeedChanged] if each().code not in told
     ]
 
     assert missing == []
+
+
+def test_the_guide_and_the_page_explain_errors_alike():
+    guide = (ROOT / "docs" / "problems.md").read_text("utf-8")
+
+    for codes, status, words in (*explained.OAUTH, *explained.PROBLEMS):
+        assert f"| {', '.join(f'`{each}`' for each in codes)} | {status} | {words} |" in guide

@@ -26,6 +26,8 @@ from espi_server.errors import (
     Unavailable,
 )
 from espi_server.espi.query import BadParameter
+from espi_server.web import explained
+from espi_server.web.house import house
 from espi_server.web.requests import request_id
 
 # A broken connection is an InterfaceError once the driver has noticed.
@@ -61,6 +63,7 @@ def problem(error: Problem) -> Response:
         "detail": error.detail,
         "code": error.code,
         "instance": request_id(),
+        "help": explained.address(house().settings.base_url, error.code),
         **error.more,
     }
     if isinstance(error, Internal):

@@ -20,7 +20,7 @@ from espi_server.tools import schemas
 from espi_server.tools.judging import Judgement
 from espi_server.tools.keeping import LASTS
 from espi_server.tools.models import KeptVerdict
-from espi_server.web import charts, looks, uploads
+from espi_server.web import charts, explained, looks, uploads
 from espi_server.web.house import house
 
 blueprint = Blueprint("tools_pages", __name__)
@@ -117,6 +117,13 @@ def gone() -> Response:
     response = _page("tools/gone.html", status=404, minutes=LASTS // 60)
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+@blueprint.get(explained.PATH)
+def problems() -> Response:
+    """What every error code means, and what to do."""
+    tables = {"authorization": explained.OAUTH, "data": explained.PROBLEMS}
+    return _page("tools/problems.html", tables=tables)
 
 
 @blueprint.get("/tools/rules")
