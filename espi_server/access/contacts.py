@@ -90,7 +90,11 @@ def _known(session: Session, person: str) -> Iterator[Contact]:
     column = Login.customer_id if kind == CUSTOMER else Login.id
     hers = (column == uuid.UUID(id), Login.status == "active")
     customer = uuid.UUID(id) if kind == CUSTOMER else None
-    logins = select(Login.email, Login.email_since, Login.customer_id).where(*hers).order_by(Login.created_at, Login.id)
+    logins = (
+        select(Login.email, Login.email_since, Login.customer_id)
+        .where(*hers)
+        .order_by(Login.created_at, Login.id)
+    )
     for email, since, whose in session.execute(logins):
         customer = customer or whose
         if email is not None and since is not None:  # an address nobody has verified has no `email_since`

@@ -207,7 +207,9 @@ class Login(Base):
     email: Mapped[str | None] = mapped_column(Personal("login.email"), info=PII)
     email_since: Mapped[Seconds | None]  # when it was shown to be hers; codes go to no other
     password_digest: Mapped[str | None] = mapped_column(info=RESTRICTED)
-    password_alone: Mapped[bool] = mapped_column(Boolean, default=False)  # long enough without a second factor
+    password_alone: Mapped[bool] = mapped_column(
+        Boolean, default=False
+    )  # long enough without a second factor
     password_at: Mapped[Seconds | None]
     language: Mapped[str | None] = mapped_column(String(32))
     status: Mapped[Code] = mapped_column(default="active")
@@ -227,7 +229,9 @@ class LoginSession(Base):
     authenticated_at: Mapped[Seconds]
     amr: Mapped[Json] = mapped_column(default=list)
     acr: Mapped[Name | None]
-    agent: Mapped[str | None] = mapped_column(Personal("login_session.agent"), info=PII)  # which browser it says it is
+    agent: Mapped[str | None] = mapped_column(
+        Personal("login_session.agent"), info=PII
+    )  # which browser it says it is
     seen_at: Mapped[Seconds]
     ends_at: Mapped[Seconds]
     revoked_at: Mapped[Seconds | None]

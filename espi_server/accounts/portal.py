@@ -49,7 +49,9 @@ class Portal:
     without_accounts: str = _choice(
         "", "the code of the utility whose customers' accounts these are, where it has none of its own"
     )
-    forward: bool = _choice(False, "whether requests go on to that utility, or back to the company with an error")
+    forward: bool = _choice(
+        False, "whether requests go on to that utility, or back to the company with an error"
+    )
     unused_days: int = _choice(30, "days until a consent given ahead lapses if the company never uses it")
 
     @classmethod

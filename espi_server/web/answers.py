@@ -15,6 +15,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import MethodNotAllowed as NoSuchMethod
 from werkzeug.exceptions import NotFound as NoSuchPath
 
+from espi_server.access.oauth.errors import explained
 from espi_server.errors import (
     BadValue,
     Internal,
@@ -26,7 +27,6 @@ from espi_server.errors import (
     Unavailable,
 )
 from espi_server.espi.query import BadParameter
-from espi_server.web import explained
 from espi_server.web.house import house
 from espi_server.web.requests import request_id
 
@@ -63,7 +63,7 @@ def problem(error: Problem) -> Response:
         "detail": error.detail,
         "code": error.code,
         "instance": request_id(),
-        "help": explained.address(house().settings.base_url, error.code),
+        "help": explained(house().settings.base_url, error.code),
         **error.more,
     }
     if isinstance(error, Internal):

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-PATH: Final = "/tools/problems"
+from espi_server.access.oauth.errors import EXPLAINED
+
+PATH: Final = EXPLAINED
 
 
 class Explained(NamedTuple):
@@ -21,11 +23,6 @@ class Explained(NamedTuple):
 
 def _rows(*given: tuple[str, str, str]) -> Sequence[Explained]:
     return [Explained(codes.split(", "), status, words) for codes, status, words in given]
-
-
-def address(installation: str, code: str) -> str:
-    """Where a code is explained."""
-    return f"{installation}{PATH}#{code}"
 
 
 OAUTH: Final = _rows(

@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 from espi_server.access import consent, keys, sharing_flow, sharing_routes, throttle
 from espi_server.access.models import Token, TokenFamily
 from espi_server.access.oauth import authentication, metadata, requests
-from espi_server.access.oauth.errors import Denied
+from espi_server.access.oauth.errors import Denied, explained
 from espi_server.access.oauth.openid import subject
 from espi_server.access.oauth.request import Sent
 from espi_server.access.oauth.server import Answer as Answered
@@ -46,7 +46,7 @@ ERROR: Schema = {
     "type": "object",
     "description": "RFC 6749 5.2.",
     "required": ["error"],
-    "properties": {"error": TEXT, "error_description": TEXT},
+    "properties": {"error": TEXT, "error_description": TEXT, "error_uri": TEXT},
 }
 
 
@@ -313,8 +313,11 @@ def _sent() -> Sent:
 
 
 def written(answer: Answered, status: int | None = None) -> Response:
-    """An answer as it goes over the wire."""
-    body = "" if answer.body == "" else json.dumps(answer.body)
+    """An answer as it goes over the wire; an error says where it is explained."""
+    said = answer.body
+    if isinstance(said, dict) and "error" in said:
+        said = {**said, "error_uri": explained(house().settings.base_url, said["error"])}
+    body = "" if said == "" else json.dumps(said)
     response = Response(body, status=status or answer.status)
     if body:
         response.content_type = _JSON

@@ -67,10 +67,11 @@ _WITH_A_TOKEN = (401, 403, 404)
 
 PROBLEM: Schema = {
     "type": "object",
-    "description": "RFC 9457. `code` is stable, new ones may come; `instance` is the request id.",
-    "required": ["type", "title", "status", "detail", "code", "instance"],
+    "description": "RFC 9457. `code` is stable, new ones may come; `instance` is the request id, `help` where the"
+    " code is explained.",
+    "required": ["type", "title", "status", "detail", "code", "instance", "help"],
     "properties": {
-        **dict.fromkeys(("type", "title", "detail", "code", "instance"), TEXT),
+        **dict.fromkeys(("type", "title", "detail", "code", "instance", "help"), TEXT),
         "status": {"type": "integer"},
     },
 }

@@ -35,6 +35,7 @@ SCHEMES = {"dark": {"color_scheme": "dark"}, "forced colours": {"forced_colors":
 PLAIN = {
     "start": "/",
     "tools": "/tools/",
+    "errors": "/tools/problems",
     "form": "/tools/validate",
     "rules": "/tools/rules",
     "schemas": "/tools/schemas",

@@ -20,6 +20,7 @@ from espi_server.settings import DEVELOPMENT_SECRET, Settings
 from espi_server.tools import keeping, schemas
 from espi_server.tools.models import KeptVerdict
 from espi_server.web import looks
+from tests import make
 from tests.espi.check.mutations import FILES, MUTATIONS
 from tests.web.test_pages import POLICY, contrast, palette
 
@@ -538,3 +539,21 @@ def test_an_element_that_is_not_there_is_told_with_what_is_near(browser):
 
     assert answer.status_code == 404
     assert b"Perhaps tariffProfile" in answer.data
+
+
+def test_every_error_leads_to_where_it_is_explained(sqlite_url):
+    database = Database(sqlite_url, secret=DEVELOPMENT_SECRET)
+    make.utility(database)
+    asked = make.app(database).test_client()
+    page = html.document_fromstring(asked.get("/tools/problems").get_data(as_text=True))
+    explained = {f"{make.INSTALLATION}/tools/problems#{each}" for each in page.xpath("//code/@id")}
+
+    wrong = asked.post("/north/oauth/token", data={"grant_type": "authorization_code"}).json
+    unknown = asked.get("/north/espi/1_1/resource/Authorization").json
+    metadata = asked.get("/.well-known/oauth-authorization-server/north").json
+
+    assert wrong["error_uri"].endswith(f"#{wrong['error']}")
+    assert unknown["help"].endswith("#unauthorized")
+    assert {wrong["error_uri"], unknown["help"]} <= explained
+    assert metadata["service_documentation"] == f"{make.INSTALLATION}/tools/problems"
+    database.close()

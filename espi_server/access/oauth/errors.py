@@ -13,6 +13,7 @@ from authlib.oauth2.rfc7591.errors import (
     UnapprovedSoftwareStatementError,
 )
 
+EXPLAINED = "/tools/problems"  # the page of this installation that says what each error means and what to do
 UNKNOWN = "This client is not known here, or did not show who it is in a way its registration allows."
 
 
@@ -40,6 +41,11 @@ class Denied(OAuth2Error):
 
     error = "access_denied"
     description = "The customer declined."
+
+
+def explained(installation: str, error: str) -> str:
+    """Where an error is explained (`error_uri`)."""
+    return f"{installation}{EXPLAINED}#{error}"
 
 
 def sayable(words: str) -> str:

@@ -8,6 +8,7 @@ from espi_server.access import keys
 from espi_server.access.addresses import public_base
 from espi_server.access.oauth import assertions, backchannel
 from espi_server.access.oauth.clients import CODE, GRANTS, HYBRID, OPENID
+from espi_server.access.oauth.errors import EXPLAINED
 from espi_server.access.oauth.policies import CERTIFICATE, WAYS
 from espi_server.accounts.models import Utility
 
@@ -20,6 +21,7 @@ def document(
     ways = [way for way in WAYS if way != CERTIFICATE or takes_certificates]
     found: dict[str, Any] = {
         "issuer": issuer,
+        "service_documentation": f"{installation}{EXPLAINED}",
         "authorization_endpoint": f"{issuer}/oauth/authorize",
         "registration_endpoint": f"{issuer}/oauth/register",
         "jwks_uri": f"{issuer}/oauth/jwks",

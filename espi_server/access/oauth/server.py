@@ -20,7 +20,7 @@ from espi_server.access.models import AuthorizationRequest
 from espi_server.access.oauth import authentication, backchannel, requests
 from espi_server.access.oauth.clients import CODE, HYBRID, OPENID, Client
 from espi_server.access.oauth.endpoints import Introspection, Revocation
-from espi_server.access.oauth.errors import Wrong, plainer, sayable
+from espi_server.access.oauth.errors import Wrong, explained, plainer, sayable
 from espi_server.access.oauth.grants import ClientGrant, CodeGrant, HybridGrant, RefreshGrant, keep_decision
 from espi_server.access.oauth.openid import IdToken
 from espi_server.access.oauth.pkce import S256
@@ -231,8 +231,7 @@ class Server(AuthorizationServer):
     def _back_with(self, error: OAuth2Error, given: Mapping[str, str], redirect_uri: str) -> Answer:
         """Every error that goes back says whose it is, and carries the state."""
         said = {"error": error.error, "error_description": sayable(error.get_error_description() or "")}
-        if error.uri:
-            said["error_uri"] = error.uri
+        said["error_uri"] = error.uri or explained(self.place.installation, error.error)
         kind = " ".join(sorted(given.get("response_type", "").split()))
         location = _with(
             redirect_uri,
