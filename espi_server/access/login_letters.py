@@ -45,7 +45,7 @@ def link(installation: str, session: Session, message: Message) -> Note:
     )
     base = public_base(utility.base_url, utility.code, installation)
     left = row.expires_at - clock.seconds()
-    values = {"link": base + held["link"], "minutes": max(1, left // 60), "days": max(1, left // 86_400)}
+    values = {"link": base + held["link"], "minutes": -(-left // 60), "days": -(-left // 86_400)}
     return sealed_letters.note(session, utility, told, values)
 
 

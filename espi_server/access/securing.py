@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from espi_server import clock
 from espi_server.access import audit, contacts, sealing
-from espi_server.accounts import factors, passkeys, passwords, sessions, signin
+from espi_server.accounts import factors, passkeys, passwords, provider, sessions, signin
 from espi_server.accounts.models import Login, Utility
 from espi_server.accounts.passkeys import Place
 from espi_server.accounts.signin import LoginLink
@@ -89,6 +89,8 @@ def send_link(database: Database, utility_id: uuid.UUID, name: str) -> None:
         login = signin.by_name(session, utility_id, name)
         if login is None or not signin.is_open(login) or login.email is None:
             return
+        if provider.is_only(session, utility_id):
+            return
         today = (LoginLink.login_id == login.id, LoginLink.created_at > clock.seconds() - _DAY)
         if (session.scalar(select(func.count()).where(*today)) or 0) < LINKS_A_DAY:
             invite(session, login, signin.RESET, by=audit.SERVER, mail=True)
@@ -97,7 +99,7 @@ def send_link(database: Database, utility_id: uuid.UUID, name: str) -> None:
 def check_link(session: Session, utility: Utility, secret: str) -> Login:
     """Whose link this is; `LinkOver` where it is nobody's."""
     found = signin.linked(session, utility.id, secret) if secret else None
-    if found is None:
+    if found is None or provider.is_only(session, utility.id):
         raise LinkOver()
     return found[1]
 

@@ -19,10 +19,10 @@ from espi_server.access import challenge, contacts, securing, throttle
 from espi_server.access.challenge import Passed, Sent, Subject
 from espi_server.access.contacts import Contact, Means
 from espi_server.access.throttle import Throttle, Tried
-from espi_server.accounts import factors, hashing, passkeys, passwords, sessions, signin
+from espi_server.accounts import factors, hashing, passkeys, passwords, provider, sessions, signin
 from espi_server.accounts.factors import Kinds, Recovery
 from espi_server.accounts.models import Customer, Login, LoginSession, Utility
-from espi_server.accounts.passkeys import Place
+from espi_server.accounts.passkeys import NoPasskey, Place
 from espi_server.accounts.portal import Portal
 from espi_server.accounts.provider import Begun, Provider, Told
 from espi_server.accounts.sessions import SignedIn
@@ -124,7 +124,9 @@ class Reception:
         tried = Tried("sign-in", f"{utility.code} {signin.named(name)[:254]}", browser.place)
         standing = self.throttle.check(tried)
         with self.database.reading() as session:
-            login = signin.by_name(session, utility.id, name)
+            # Where everybody signs in at the utility's own provider, no password is right.
+            is_here = not provider.is_only(session, utility.id)
+            login = signin.by_name(session, utility.id, name) if is_here else None
         kept = login.password_digest if login is not None and signin.is_open(login) else None
         if not passwords.matches(kept, password) or login is None or kept is None:
             with self.database.writing() as session:
@@ -144,16 +146,18 @@ class Reception:
         with self.database.writing() as session:
             key = passkeys.answered(session, place, answer)
             login = session.get_one(Login, key.login_id)
+            if login.password_digest is None or provider.is_only(session, place.utility.id):
+                raise NoPasskey()  # who signs in elsewhere is let in there, or not any more
             return self._enter(session, login, passkeys.amr(key), browser, wish.next)
 
     def by_provider(
-        self, utility: Utility, provider: Provider, told: Told, begun: Begun, browser: Browser
+        self, utility: Utility, elsewhere: Provider, told: Told, begun: Begun, browser: Browser
     ) -> Inside | Halfway:
         """Let in whom the utility's own provider names; its first visit opens the login."""
         with self.database.writing() as session:
             login = self._named_there(session, utility, told)
             amr = told.amr if ELSEWHERE in told.amr else (ELSEWHERE, *told.amr)
-            if told.acr and told.acr in provider.second.split() and "mfa" not in amr:
+            if told.acr and told.acr in elsewhere.second.split() and "mfa" not in amr:
                 amr = (*amr, "mfa")  # the utility said that this is what two factors are called there
             wish = Wish(begun.next, begun.must)
             return self._on(session, utility, login, amr, wish, browser, acr=told.acr, at=told.at)

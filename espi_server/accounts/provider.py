@@ -21,7 +21,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
-from sqlalchemy import Boolean, ForeignKey
+from sqlalchemy import Boolean, ForeignKey, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from espi_server import at_rest, clock
@@ -36,6 +36,7 @@ ALGORITHMS: Final = (
 )  # fmt: skip
 SKEW: Final = 120  # seconds two clocks may be apart
 KEPT: Final = 600  # seconds what a provider says of itself is believed without asking
+PAUSE: Final = 10  # seconds it is left alone after it did not answer
 _FORM: Final = "application/x-www-form-urlencoded"
 
 
@@ -168,6 +169,11 @@ def of(session: Session, utility_id: uuid.UUID) -> Provider | None:
     return Provider(row.issuer, row.client_id, secret.decode(), row.scopes, row.claim, row.second, row.only)
 
 
+def is_only(session: Session, utility_id: uuid.UUID) -> bool:
+    """Do all customers of this utility sign in there, and nobody here?"""
+    return session.scalar(select(LoginProvider.only).where(LoginProvider.utility_id == utility_id)) or False
+
+
 def _closed(session: Session, utility_id: uuid.UUID, secret: str) -> bytes:
     column = LoginProvider.__table__.c.sealed
     return at_rest.seal(at_rest.keyring(session), column, {"utility_id": utility_id}, secret.encode())
@@ -182,7 +188,7 @@ class Providers:
 
     client: Client
     anywhere: bool = False
-    _known: dict[str, tuple[int, Mapping[str, Any]]] = field(default_factory=dict)
+    _known: dict[str, tuple[int, Mapping[str, Any] | None]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def metadata(self, provider: Provider) -> Mapping[str, Any]:
@@ -211,12 +217,21 @@ class Providers:
         now = clock.seconds()
         with self._lock:
             known = self._known.get(address)
-        if known is not None and now - oldest < known[0] <= now:
+        if known is not None and now - (oldest if known[1] is not None else PAUSE) < known[0] <= now:
+            if known[1] is None:
+                raise ProviderAway()
             return known[1]
-        found = self._read(lambda: self.client.get(self._safe(address), {"Accept": "application/json"}))
+        try:
+            found = self._read(lambda: self.client.get(self._safe(address), {"Accept": "application/json"}))
+        except ProviderAway:
+            self._keep(address, now, None)
+            raise
+        self._keep(address, now, found)
+        return found
+
+    def _keep(self, address: str, now: int, found: Mapping[str, Any] | None) -> None:
         with self._lock:
             self._known[address] = now, found
-        return found
 
     def _safe(self, address: str) -> str:
         if urlsplit(address).scheme != "https" and not self.anywhere:

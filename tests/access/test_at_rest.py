@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import pyotp
 import pytest
 from click.testing import CliRunner
 from sqlalchemy import Text, literal, select, type_coerce, update
@@ -16,10 +17,11 @@ from sqlalchemy.orm import Session
 
 from espi_server import work
 from espi_server.access import keys as signing
-from espi_server.access import reencrypting
+from espi_server.access import reencrypting, securing
 from espi_server.access.models import AuthorizationRequest
-from espi_server.accounts import utilities
-from espi_server.accounts.models import Account, Customer, Login, Premise, ServiceAgreement
+from espi_server.accounts import factors, provider, sessions, signin, utilities
+from espi_server.accounts.models import Account, Customer, Login, LoginSession, Premise, ServiceAgreement
+from espi_server.accounts.passkeys import Passkey
 from espi_server.at_rest import Personal, Sealed
 from espi_server.cli import main
 from espi_server.db import PII, Database
@@ -263,6 +265,8 @@ CANARIES = {
     "meter": "MTR-77665544", "gate": "Finkenschlag 9", "point": "8877665511", "unit": "Amselhaus",
     "other name": "Dohle Elsterberg", "other phone": "+1 530 555 6611", "later": "Rabea Kolkrabe",
     "late": "Birkhahn Auerwald", "hint": "hint-of@vogel.example", "self": "kuckucksnest",
+    "forgotten": "vergessen@vogel.example", "browser": "Habichtbrowser", "next": "/north/account/Milanweg",
+    "passkey": "Rotkehlchenhandy", "ours": "zeisig-secret-of-ours",
 }  # fmt: skip
 
 
@@ -366,10 +370,39 @@ def verdict(database: Database, folder: Path) -> None:
     assert answer.status_code in (200, 201, 303), answer.data
 
 
-def signed_in(database: Database) -> None:
-    """Somebody has a way in."""
+def signed_in(database: Database) -> dict[str, str]:
+    """Somebody has a way in, with all there is to it; another knows where she may sign in elsewhere."""
     with database.writing() as session:
         session.add(Login(kind="customer", name=CANARIES["mail"], email=CANARIES["mail"], created_at=1))
+        north = utilities.find(session, "north")
+        login = signin.add(session, north, CANARIES["customer"] + "2", CANARIES["mail"])
+        link = securing.invite(session, login, signin.FIRST, by="a test", mail=True)
+        securing.ask_for_link(session, north, CANARIES["forgotten"])
+        app = factors.propose(session, login.id)
+        factors.settle(session, login.id, pyotp.TOTP(app).now())
+        pending = factors.propose(session, login.id)
+        cookie = sessions.begin(session, login, amr=("pwd",), lifetime=3600)
+        session.get_one(LoginSession, signin.digest(cookie)).agent = CANARIES["browser"]
+        half = {"amr": [], "acr": None, "at": 1, "next": CANARIES["next"], "must": False}
+        step, device = signin.begin(session, login, half), signin.remember(session, login)
+        row = {
+            "digest": b"x" * 32,
+            "credential": b"x",
+            "public_key": b"x",
+            "sign_count": 0,
+            "is_synced": False,
+        }
+        session.add(Passkey(login_id=login.id, name=CANARIES["passkey"], created_at=1, **row))
+        provider.configure(
+            session, north, issuer="https://login.example", client_id="us", secret=CANARIES["ours"]
+        )
+    made = factors.invent()
+    with database.writing() as session:
+        factors.keep(session, login.id, factors.hashes(made[:1]))
+    return {
+        "link": link.partition("=")[2], "app": app, "pending app": pending, "cookie": cookie, "step": step,
+        "device": device, "spare code": made[0], "plain spare code": made[0].replace("-", ""),
+    }  # fmt: skip
 
 
 @pytest.fixture
@@ -377,7 +410,7 @@ def lived(database: Database, tmp_path: Path) -> dict[str, str]:
     """A database after all of that; the secrets."""
     imported(database, tmp_path)
     secrets = consented(database)
-    signed_in(database)
+    secrets |= signed_in(database)
     work.worker(database, make.settings(senders=1)).sweep()
     delivered(database, secrets["custodian"])
     verdict(database, tmp_path)

@@ -230,6 +230,20 @@ def test_a_new_key_is_looked_for_once_a_minute(far, freeze):
     assert where.startswith(f"{ISSUER}/auth?tenant=1&")
 
 
+def test_who_does_not_answer_is_left_alone_for_a_while(far, freeze):
+    freeze(make.NOW)
+    providers, page = Providers(far), far.pages.pop("/.well-known/openid-configuration")
+    given: dict[str, Any] = {"next": "", "again": False, "second": False, "max_age": None}
+    for _ in range(3):
+        with pytest.raises(ProviderAway):
+            provider.begin(providers, NORTH, BACK, **given)
+
+    assert len(far.asked) == 1
+    far.pages["/.well-known/openid-configuration"] = page
+    freeze(make.NOW + 10)
+    assert provider.begin(providers, NORTH, BACK, **given)
+
+
 def test_who_was_to_sign_in_anew_did(far):
     _, kept = begun(far, again=True)
 
@@ -422,7 +436,11 @@ def test_an_answer_is_for_the_browser_that_asked_and_for_this_utility(town, nort
     assert "said=over" in asker.get(f"sign-in/back?code=x&state={state}").headers["Location"]
 
 
-def test_where_there_is_only_the_provider_the_first_page_leads_there(town, north, published):
+def test_where_there_is_only_the_provider_nobody_comes_in_another_way(town, north, published):
+    ways.person(town)
+    with town.writing() as session:
+        login = signin.find(session, utilities.find(session, "north").id, "c-1@mail.example")
+        link = signin.link(session, login, signin.RESET)
     with town.writing() as session:
         row = session.get_one(provider.LoginProvider, utilities.find(session, "north").id)
         row.only = True
@@ -432,5 +450,11 @@ def test_where_there_is_only_the_provider_the_first_page_leads_there(town, north
 
     assert sent.headers["Location"].startswith("/north/account/sign-in/away?")
     assert dict(parse_qsl(urlsplit(sent.headers["Location"]).query))["second"] == "1"
-    page = visitor.get("sign-in?said=declined", check=200)
-    assert "password" not in page.text.lower()
+    assert "password" not in visitor.get("sign-in?said=declined", check=200).text.lower()
+    assert visitor.get(f"password/new?link={link}").status_code == 404
+    stranger = Visitor(north)
+    page = stranger.get("sign-in?said=out")
+    typed = stranger.post("sign-in", page, email="c-1@mail.example", password=ways.PASSWORD)
+    assert (typed.status_code, "not right" in typed.text) == (400, True)
+    stranger.post("password/forgotten", page, email="c-1@mail.example")
+    assert letterbox.Box(town).empty() == []
