@@ -7,6 +7,7 @@ company is in no sum here, and what it gets is.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -70,10 +71,16 @@ class View:
         """Whose days they are."""
         return ZoneInfo(self.utility.timezone)
 
-    def asking(self, session: Session, query: Query, kinds: frozenset[int] | None = None) -> Asking:
-        """The request the company makes."""
+    def asking(
+        self,
+        session: Session,
+        query: Query,
+        kinds: frozenset[int] | None = None,
+        point: uuid.UUID | None = None,
+    ) -> Asking:
+        """The request the company makes, for one usage point where given."""
         asked = exporting.asking(session, self.utility, self.row.id, query, self.installation)
-        return replace(asked, kinds=kinds)
+        return replace(asked, kinds=kinds, usage_point=point)
 
 
 @dataclass
@@ -131,7 +138,7 @@ def extent(session: Session, view: View) -> tuple[datetime, datetime] | None:
     return datetime.fromtimestamp(start, view.zone), datetime.fromtimestamp(last - 1, view.zone)
 
 
-def month(session: Session, view: View, name: str) -> Month | None:
+def month(session: Session, view: View, name: str, point: uuid.UUID | None = None) -> Month | None:
     """The usage of a month (2026-06), the latest where it has none; None where the company sees no readings."""
     whole = extent(session, view)
     if whole is None:
@@ -142,7 +149,7 @@ def month(session: Session, view: View, name: str) -> Month | None:
     query = Query(published_min=start, published_max=end - 1)
     table = ReadingRows(view.zone)
     found: dict[tuple[str, str, str], Series] = {}
-    for entry in _entries(Feed(view.database, view.asking(session, query))):
+    for entry in _entries(Feed(view.database, view.asking(session, query, point=point))):
         for row in table.rows(entry) or ():
             _add(found, dict(zip(table.columns, row, strict=True)), f"{shown:%Y-%m}")
     return Month(
@@ -153,7 +160,7 @@ def month(session: Session, view: View, name: str) -> Month | None:
     )
 
 
-def bills(session: Session, view: View) -> list[dict[str, str]]:
+def bills(session: Session, view: View, point: uuid.UUID | None = None) -> list[dict[str, str]]:
     """The bills as a table has them, the newest first: every column the company gets, and no other has a value."""
     if not view.rights.sees("UsageSummary"):
         return []
@@ -161,7 +168,7 @@ def bills(session: Session, view: View) -> list[dict[str, str]]:
     table = BillRows(view.zone)
     rows = [
         dict(zip(table.columns, row, strict=True))
-        for entry in _entries(Feed(view.database, view.asking(session, Query(), kinds)))
+        for entry in _entries(Feed(view.database, view.asking(session, Query(), kinds, point)))
         for row in table.rows(entry) or ()
     ]
     return sorted(rows, key=lambda each: each["start"], reverse=True)

@@ -16,7 +16,7 @@ from babel.dates import format_skeleton
 from flask import Response, request
 from sqlalchemy.orm import Session
 
-from espi_server.access import companies, exporting, overview, seen
+from espi_server.access import companies, exporting, overview, seen, sharing_places
 from espi_server.access.grants import ONCE, OPEN_END, STOPPED
 from espi_server.access.guard import Grant
 from espi_server.access.overview import ENDED, LIVE, WAITING, Held, Left
@@ -37,6 +37,7 @@ from espi_server.web.words import _
 
 rooms = portal.blueprint("access")
 
+AT_ONCE: Final = 3  # usage points whose readings are added up on one page
 _CSV = "text/csv; charset=utf-8"
 _LOCALES = {"en": "en_US", "es": "es_US"}
 
@@ -175,16 +176,25 @@ def look(code: str, authorization: str) -> Response:
     with house().database.reading() as session:
         visit, held = _live(session, code, authorization)
         view = _view(visit, held)
-        usage = seen.month(session, view, request.args.get("month", ""))
-        bills = seen.bills(session, view)
         points = {str(id): place for place in held.places for id in place.usage_points}
+        point = _point(points)
+        usage = seen.month(session, view, request.args.get("month", ""), point)
+        bills = seen.bills(session, view, point)
     album = seen.album(view)
     record = seen.record(album) if album else []
     _note(visit, held, "seen", entries=len(record) + len(bills), size=0)
     return _page(
         "access/seen.html", visit, held=held, usage=usage, bills=bills, record=record, facts=_facts(record),
-        points=points, draw=charts.bars, month=_month, number=Decimal,
+        points=points, point=str(point or ""), draw=charts.bars, month=_month, number=Decimal,
     )  # fmt: skip
+
+
+def _point(points: Mapping[str, sharing_places.Place]) -> uuid.UUID | None:
+    """The one usage point that is looked at, where they are too many for one page; None for all of few."""
+    if len(points) <= AT_ONCE:
+        return None
+    chosen = request.args.get("place", "")
+    return uuid.UUID(chosen if chosen in points else next(iter(points)))
 
 
 @rooms.get("/access/<authorization>/seen.xml")

@@ -33,6 +33,7 @@ from espi_server.accounts import utilities
 from espi_server.db import Database
 from espi_server.notify.models import Outbox
 from espi_server.settings import DEVELOPMENT_SECRET
+from espi_server.web import access_pages
 from tests import make, portal
 from tests.copies import KINDS, Copies
 from tests.towns import build
@@ -393,8 +394,26 @@ def test_what_a_company_does_not_get_is_not_on_its_page(home: Home) -> None:
         assert word not in usage
     [paid] = {each["bill_last_period"] for each in csv.DictReader(io.StringIO(bills))}
     assert paid == ""
-    assert "not shared" in usage
+    assert "not given" in usage
     assert "They do not see it." in usage
+
+
+def test_of_many_places_one_is_shown_at_a_time(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(access_pages, "AT_ONCE", 1)
+    sums = []
+
+    first = home.browser.get(f"{HERE}/access/{home.sun.id}/seen?month=2026-01")
+    [link] = html.fromstring(first.data).xpath("//main//a[contains(@href, 'place=')][not(@rel)]/@href")
+    for page in (first, home.browser.get(link)):
+        cells = html.fromstring(page.data).xpath("//section[@aria-labelledby='usage']//td/text()")
+        sums.append(sum(map(Decimal, cells), Decimal()) * 1000)
+
+    assert sum(sums) == readings(home.api.feed(home.sun.resource, home.sun), "2026-01")
+    assert all(sums)
+    for place in ("x", str(uuid.uuid4()), str(make.point_id(home.database, "103"))):
+        page = home.browser.get(f"{HERE}/access/{home.sun.id}/seen?month=2026-01&place={place}")
+        assert page.status_code == 200
+        assert "ending G-3" not in page.text
 
 
 def test_her_own_look_is_on_the_record_and_is_no_disclosure_to_the_company(fresh: Home) -> None:
