@@ -36,6 +36,7 @@ from espi_server.settings import DEVELOPMENT_SECRET
 from espi_server.web import access_pages
 from tests import make, portal
 from tests.copies import KINDS, Copies
+from tests.energy import feeds
 from tests.towns import build
 from tests.web import reading
 
@@ -54,6 +55,11 @@ class Home:
         self.api = make.Client(self.app)
         self.sun = make.access(database, customer="C-1", application="Sun")
         self.moon = make.access(database, customer="C-1", application="Moon", scope=HIDDEN)
+        length = clock.seconds() - feeds.local("2026-01-31T12:00")
+        self.coarse = make.access(
+            database, customer="C-1", application="Coarse",
+            scope=f"FB=4_5_15;IntervalDuration=3600;HistoryLength={length}",
+        )  # fmt: skip
         self.old = make.access(database, customer="C-1", application="Old")
         make.end(database, self.old.id, "expired")
         self.other = make.access(database, customer="C-2", application="Sun")
@@ -98,7 +104,7 @@ def test_the_first_page_tells_who_has_what_until_when_and_since_when(home: Home)
     moon = text.index("Moon")
     assert "Basic Information · Billing Information" in text
     assert "Usage Information" in text[moon:]
-    assert text.count("2 places") == 2
+    assert text.count("2 places") == 3
     assert re.search(r"until \w+ \d+, 20\d\d", text)
     assert "Not yet" in text  # Moon
     assert "Old" in text
@@ -354,14 +360,19 @@ def readings(feed: make.Feed, month: str) -> Decimal:
 
 @pytest.mark.requirement("UC2.2", "F-DATA")
 def test_the_page_adds_up_to_what_the_company_gets(home: Home) -> None:
+    sums = {}
+    for access in (home.sun, home.coarse):
+        feed = home.api.feed(access.resource, access)
+        for month in ("2026-01", "2026-02"):
+            page = home.browser.get(f"{HERE}/access/{access.id}/seen?month={month}")
+            cells = html.fromstring(page.data).xpath("//section[@aria-labelledby='usage']//td/text()")
+            shown = sum(map(Decimal, (each.replace(",", "") for each in cells)), Decimal())
+            assert shown * 1000 == readings(feed, month), month
+            sums[access.id, month] = shown
+    assert (
+        0 < sums[home.coarse.id, "2026-01"] < sums[home.sun.id, "2026-01"]
+    )  # its history begins in that month
     feed = home.api.feed(home.sun.resource, home.sun)
-
-    for month in ("2026-01", "2026-02"):
-        page = home.browser.get(f"{HERE}/access/{home.sun.id}/seen?month={month}")
-        cells = html.fromstring(page.data).xpath("//section[@aria-labelledby='usage']//td/text()")
-        shown = sum(map(Decimal, (each.replace(",", "") for each in cells)), Decimal())
-        assert shown * 1000 == readings(feed, month), month
-        assert shown > 0
 
     table = home.browser.get(f"{HERE}/access/{home.sun.id}/seen.csv")
     rows = list(csv.DictReader(io.StringIO(table.text)))
