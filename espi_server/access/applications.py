@@ -27,6 +27,7 @@ from espi_server.errors import Conflict, NotFound, Usage
 
 REVIEW, ON_HOLD, REVOKED = 1, 3, 4  # DataCustodianApplicationStatus, beside PRODUCTION
 LONGEST = 256  # characters of a client_name
+QUALIFIED = "qualified_at"  # of what is known of it: when it was put into production for the first time
 PAGES = (
     "client_uri",
     "logo_uri",
@@ -157,6 +158,8 @@ def set_status(session: Session, application: Application, status: int, *, by: s
     record(session, application, "application.status", by, before=application.status, after=status)
     application.status, application.updated_at = status, clock.seconds()
     company = session.get(Asp, application.asp_id) if application.asp_id else None
+    if status == PRODUCTION:
+        application.information = {QUALIFIED: clock.seconds(), **application.information}
     if company is not None and status == PRODUCTION:
         company.status = "qualified"
     note_change(session, application)

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from espi_server.access import admission, applications, grants, keys, reencrypting
+from espi_server.access import admission, applications, describing, grants, keys, reencrypting
 from espi_server.access.applications import Registration
 from espi_server.access.models import Application
 from espi_server.access.notify_commands import notify
@@ -36,6 +36,36 @@ def asp() -> None:
 asp.add_command(notify)
 
 
+_TOLD = {
+    "--use": ("use_statement", "Why it asks, for customers, in English: one or two sentences."),
+    "--use-es": ("use_statement#es", "The same in Spanish."),
+    "--site": ("client_uri", "Its site."),
+    "--privacy-policy": ("policy_uri", "The address of its privacy policy."),
+    "--terms": ("tos_uri", "The address of its terms."),
+    "--terms-version": ("tos_version", "Which version of them."),
+    "--privacy-email": ("privacy_email", "Where customers write to have their data deleted."),
+}
+
+
+def told_options(command: Any) -> Any:
+    """What customers are told about a company, one option each."""
+    for option, (_, help) in reversed(_TOLD.items()):
+        command = click.option(option, option[2:].replace("-", "_"), help=help)(command)
+    return click.option(
+        "--essential", multiple=True, help="Data it cannot do without, such as Usage; repeatable."
+    )(command)
+
+
+def _told(given: dict[str, Any]) -> dict[str, Any]:
+    """The options that were given, by the names they are kept under."""
+    found = {
+        name: given[option[2:].replace("-", "_")]
+        for option, (name, _) in _TOLD.items()
+        if given[option[2:].replace("-", "_")] is not None
+    }
+    return found | ({"essential": list(given["essential"])} if given["essential"] else {})
+
+
 @asp.command()
 @click.argument("name")
 @click.option("--utility", "code", required=True, help="At which utility.")
@@ -54,6 +84,7 @@ asp.add_command(notify)
     help="Seconds a legacy client may repeat a refresh whose answer it lost.",
 )
 @click.option("--kind", default="data-only", show_default=True, help="What it does for customers.")
+@told_options
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 def add(
     name: str,
@@ -67,6 +98,7 @@ def add(
     retry_window: int,
     kind: str,
     as_json: bool,
+    **told: Any,
 ) -> None:
     """Register an application. Its secret is shown once; it works after `espi-server asp qualify`.
 
@@ -90,6 +122,8 @@ def add(
         added = applications.register(
             session, utility, stated, by=operator(), reachable=reach(settings).check
         )
+        if _told(told):
+            describing.describe(session, added, _told(told), by=operator())
         has_secret = not (stated.jwks or stated.certificates)
         secret = applications.new_secret(session, added, by=operator()) if has_secret else None
         said = _described(added) | ({"client_secret": secret} if secret else {})
@@ -109,6 +143,24 @@ def list_command(code: str, as_json: bool) -> None:
         click.echo(json.dumps({"schema_version": 1, "applications": found}, indent=2))
     for each in () if as_json else found:
         click.echo(f"{each['name']:<32} {each['client_id']:<24} {each['status']:<11} {each['policy']}")
+
+
+@asp.command()
+@click.argument("name")
+@click.option("--utility", "code", required=True)
+@told_options
+def describe(name: str, code: str, **told: Any) -> None:
+    """Say what customers are told about a company where they choose what to share; "" takes a field away.
+
+    \b
+    Example:  espi-server asp describe "SunWise Home" --utility north --use "We run your battery at low prices."
+    """
+    if not _told(told):
+        raise click.UsageError("Say what customers are told, such as --use or --privacy-policy.")
+    with opened() as database, database.writing() as session:
+        found = applications.find(session, utilities.find(session, code), name)
+        describing.describe(session, found, _told(told), by=operator())
+    click.echo(f"{name} is described so.")
 
 
 @asp.command()

@@ -5,22 +5,20 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from espi_server.access import applications
+from espi_server.access.describing import TEXTS, USE, USE_ES
 from espi_server.access.models import Application
 from espi_server.access.opening import PRODUCTION
 from espi_server.access.sharing import essential, registered
 from espi_server.accounts.models import Utility
 from espi_server.espi.tables import DataClass
-
-LONGEST: Final = 300  # characters of a use statement: two sentences
-USE: Final = "use_statement"
-QUALIFIED: Final = "qualified_at"
 
 
 @dataclass(frozen=True)
@@ -50,14 +48,14 @@ class Company:
 def told(utility: Utility, application: Application, language: str) -> Company:
     """A company's facts in a language; its own words in English where it gave no others."""
     about: dict[str, Any] = application.information
-    words = {"en": about.get(USE) or about.get("description") or "", "es": about.get(f"{USE}#es") or ""}
+    words = {"en": about.get(USE) or about.get("description") or "", "es": about.get(USE_ES) or ""}
     spoken = language if words.get(language) else "en"
     site = _address(about.get("client_uri"))
-    since = about.get(QUALIFIED)
+    since = about.get(applications.QUALIFIED)
     return Company(
         id=application.id,
         name=application.name,
-        use=words[spoken][:LONGEST],
+        use=words[spoken][: TEXTS[USE]],
         use_language=spoken,
         site=site,
         site_host=urlsplit(site).hostname or "",

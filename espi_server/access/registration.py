@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from espi_server import clock
-from espi_server.access import admission, applications, keys, tokens
+from espi_server.access import admission, applications, describing, keys, tokens
 from espi_server.access.addresses import public_base, resource_base
 from espi_server.access.admission import Admitted, NotInvited
 from espi_server.access.applications import Registration
@@ -38,7 +38,7 @@ _OURS: Final = (
     "registration_access_token", "registration_client_uri", "client_secret_expires_at", "client_id_issued_at",
 )  # fmt: skip
 _TAKEN: Final = "Another application has this client_name here."
-_ABOUT: Final = (*TEXTS, *applications.PAGES, "contacts", "response_types")
+_ABOUT: Final = (*TEXTS, *describing.NAMES, *applications.PAGES, "contacts", "response_types")
 
 
 @dataclass(frozen=True)
@@ -220,7 +220,8 @@ def _is_secret(session: Session, application: Application, secret: Any) -> bool:
 
 def _looked_at(application: Application) -> tuple[Any, ...]:
     """What the operator looked at when he qualified it. New keys are not among it: they have to be renewed in time."""
-    return (application.name, application.redirect_uris, application.notify_uri, method_of(application))
+    told = tuple(application.information.get(name) for name in describing.NAMES)
+    return (application.name, application.redirect_uris, application.notify_uri, method_of(application), told)
 
 
 def _itself(application: Application) -> str:

@@ -17,10 +17,19 @@ from urllib.parse import urlsplit
 
 from flask import Flask
 from flask.testing import FlaskClient
+from joserfc.jwk import ECKey
 from lxml import html
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
+from espi_server import clock
+from espi_server.access import describing
+from espi_server.access.models import Application
+from espi_server.accounts import utilities
+from espi_server.accounts.models import Account, Premise, ServiceAgreement, ServiceLocation
 from espi_server.db import Database
+from espi_server.energy.models import UsagePoint
 from tests import make, oauth, portal
 from tests.oauth import BACK, Company
 
@@ -157,3 +166,65 @@ def text(page: TestResponse) -> str:
     """What the main part of a page says."""
     main = html.fromstring(page.data).get_element_by_id("main")
     return " ".join(main.text_content().split())
+
+
+# --- rows ---------------------------------------------------------------------------------------------
+
+
+def agreement(
+    database: Database,
+    reference: str,
+    customer: str = "C-1",
+    *,
+    code: str = "north",
+    address: str = "",
+    town: str = "Oakland",
+    points: int = 1,
+    **more: Any,
+) -> uuid.UUID:
+    """A service agreement of a customer with so many usage points, at an address in capitals if one is given."""
+    who = make.customer_id(database, customer, code)
+    with database.writing() as session:
+        place = utilities.find(session, code)
+        account = session.scalars(select(Account.id).where(Account.customer_id == who).limit(1)).one()
+        location = _location(session, place.id, reference, address, town) if address else None
+        row = ServiceAgreement(
+            id=uuid.uuid4(), utility_id=place.id, customer_id=who, account_id=account, reference=reference,
+            service_location_id=location, **more,
+        )  # fmt: skip
+        session.add(row)
+        session.flush()
+        session.add_all(
+            UsagePoint(
+                id=uuid.uuid4(), utility_id=place.id, source_id=f"{reference}-{number}", customer_id=who,
+                agreement_id=row.id, created_at=clock.seconds(),
+            )
+            for number in range(points)
+        )  # fmt: skip
+    return row.id
+
+
+def _location(session: Session, utility: uuid.UUID, reference: str, address: str, town: str) -> uuid.UUID:
+    premise = Premise(id=uuid.uuid4(), address=address, town=town)
+    session.add(premise)
+    session.flush()
+    row = ServiceLocation(
+        id=uuid.uuid4(), utility_id=utility, source_premise=f"at {reference}", premise_id=premise.id
+    )
+    session.add(row)
+    session.flush()
+    return row.id
+
+
+def describe(company: Company, **told: Any) -> None:
+    """What customers are told about a company."""
+    with company.database.writing() as session:
+        describing.describe(session, session.get_one(Application, company.id), told, by="a test")
+
+
+KEYS = {"keys": [ECKey.generate_key("P-256").as_dict(private=False)]}
+"""Public keys, for companies that are held to the strict policy."""
+EVERYTHING = (
+    "FB=4_5_15_16_54_55_56_57_58_62;IntervalDuration=900;HistoryLength=63072000;"
+    "AdditionalScope=Usage_Billing_Basic_Account_ProgramEnrollment_RIN_BillComparison_RateChange"
+)

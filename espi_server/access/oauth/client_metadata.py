@@ -13,7 +13,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from espi_server.access import applications, keys
+from espi_server.access import applications, describing, keys
 from espi_server.access.admission import Admitted
 from espi_server.access.applications import BadApplication, Registration
 from espi_server.access.oauth import assertions, policies
@@ -182,6 +182,10 @@ def _information(given: Mapping[str, Any]) -> dict[str, Any]:
         except BadApplication as error:
             raise BadMetadata(f"The member {name} cannot be registered: {error.detail}") from error
     responses = _words(given, "response_types", _RESPONSES) or [CODE]
+    try:
+        found |= describing.checked(given)
+    except BadApplication as error:
+        raise BadMetadata(f"A member cannot be registered: {error.detail}") from error
     kept = {**found, "contacts": _contacts(given), "response_types": responses}
     return {name: value for name, value in kept.items() if value}
 

@@ -1,0 +1,180 @@
+"""What the pages of consent have in common: who may look at a draft, what is wrong with it, where a no leads."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Sequence
+from typing import Final
+from urllib.parse import urlsplit
+
+from flask import Response, request
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from espi_server.access import companies as known
+from espi_server.access import (
+    sharing,
+    sharing_flow,
+    sharing_places,
+)
+from espi_server.access.consent import CannotAgree, NotWaiting
+from espi_server.access.models import Application, Authorization
+from espi_server.access.oauth.server import UnknownApplication
+from espi_server.access.sharing import Problem as Wrong
+from espi_server.access.sharing_drafts import NotYours
+from espi_server.access.sharing_flow import (
+    Arrived,
+    CompanyMayNotAsk,
+    Flow,
+    NoSuchCompany,
+    OtherBrowser,
+    OtherCustomer,
+)
+from espi_server.access.sharing_places import Place
+from espi_server.accounts.models import Utility
+from espi_server.errors import Conflict, Problem
+from espi_server.espi.scope import Scope, ScopeError
+from espi_server.espi.tables import DataClass
+from espi_server.web import asking_browser, oauth, portal, words
+from espi_server.web import sharing_words as say
+from espi_server.web.house import house
+from espi_server.web.portal import Visit
+from espi_server.web.words import _
+
+rooms = portal.blueprint("sharing")
+
+PATH: Final = "/account/share"
+
+
+def begun(code: str, visit: Visit, secret: str, given: uuid.UUID | None) -> Response:
+    with house().database.writing() as session:
+        server = oauth.server_at(session, code)
+        arrived = sharing_flow.arrive(server, secret, asking_browser.shown())
+        chosen = sharing_flow.mine(session, server.utility, given, visit.customer) if given else None
+        draft = sharing_flow.begin_asked(server, arrived, visit.customer, chosen)
+    return portal.go(portal.href(visit.utility, "sharing.choose", draft=draft.id))
+
+
+def customer(session: Session, code: str, arrived: Arrived) -> Visit:
+    """Whoever answers a request, signed in as lately and as well as it needs."""
+    return portal.customer(session, code, fresh=arrived.fresh, second_factor=arrived.needs_second_factor)
+
+
+def speak(arrived: Arrived) -> None:
+    """In the language the company asks for, where the reader chose none."""
+    locales = arrived.row.parameters.get("ui_locales", "")
+    if locales:
+        words.speak(None, locales)
+
+
+def opened(code: str, draft: uuid.UUID) -> tuple[Visit, Flow]:
+    """A draft of whoever is signed in, and as lately and as well as its question needs."""
+    with house().database.reading() as session:
+        visit = portal.customer(session, code)
+        server = oauth.server_at(session, code)
+        try:
+            flow = sharing_flow.open_draft(server, draft, visit.customer, asking_browser.shown())
+        except NotYours:
+            raise NotWaiting() from None
+        fresh, second_factor = sharing_flow.needs(flow)
+        visit = portal.customer(session, code, fresh=fresh, second_factor=second_factor)
+    return visit, flow
+
+
+def declined(code: str, visit: Visit, draft: uuid.UUID) -> Response:
+    with house().database.writing() as session:
+        server = oauth.server_at(session, code)
+        flow = sharing_flow.open_draft(server, draft, visit.customer, asking_browser.shown())
+        location = sharing_flow.refuse(server, flow, visit.customer)
+    return portal.go(location or portal.href(visit.utility, "sharing.done", draft=draft))
+
+
+def problems(flow: Flow) -> list[Wrong]:
+    """What is wrong with what she chose."""
+    if flow.more is not None:
+        return list(_more_problems(flow))
+    found = sharing.problems(flow.question, flow.choices, flow.places)
+    if not found:
+        try:
+            sharing.decide(flow.question, flow.choices, flow.places)
+        except ScopeError:
+            return [Wrong("classes", "too_long")]
+    return found
+
+
+def _more_problems(flow: Flow) -> Iterator[Wrong]:
+    given = flow.question.present
+    held = Scope.parse(given.scope) if given else Scope()
+    needed = {DataClass.RIN, DataClass.BILL_COMPARISON}
+    if flow.choices.rate == "yes" and not needed <= held.classes | flow.choices.wanted:
+        yield Wrong("rate", "rate_needs")
+    try:
+        left = sharing.with_more(flow.question.scope, held, flow.choices)
+    except ScopeError:
+        left = Scope()
+    if not left.classes:
+        yield Wrong("classes", "too_long")
+
+
+def told(
+    session: Session, utility: Utility, row: Authorization, places: Sequence[Place]
+) -> list[tuple[str, str]]:
+    """What an authorization opens, in words: a title and a line for each thing."""
+    question = sharing.Question(
+        utility, session.get_one(Application, row.application_id), Scope.parse(row.scope)
+    )
+    opened = sharing_places.of_points(places, sharing_flow.opened_by(session, row))
+    may_change = DataClass.RATE_CHANGE in question.scope.classes
+    lines = [
+        (_("Places"), "; ".join(map(say.place, opened)) or _("None")),
+        (_("Data they see"), " · ".join(say.class_name(cls) for cls in question.classes)),
+        (_("Readings"), say.steps(question.scope)),
+        (
+            _("Your rate"),
+            _("They may ask to change it") if may_change else _("They cannot ask to change your rate"),
+        ),
+        (_("History"), say.began(question, row.history_from)),
+        (_("Ends"), say.end(question, row.ends_at, row.lasting)),
+    ]
+    return [(what, value) for what, value in lines if value]
+
+
+def sellers_of(session: Session, places: Sequence[Place]) -> str:
+    """Who sells the energy where another company delivers it, by name."""
+    codes = sorted({each.lse for each in places if each.is_unbundled and each.lse and not each.refusal})
+    names = {each.code: each.name for each in session.scalars(select(Utility).where(Utility.code.in_(codes)))}
+    return ", ".join(names.get(each, each) for each in codes)
+
+
+def shares(session: Session, visit: Visit, application: Application) -> bool:
+    row = sharing_flow.live(session, visit.utility, visit.customer).get(application.id)
+    return row is not None and row.waits_until is None
+
+
+def company_of(visit: Visit, flow: Flow) -> known.Company:
+    return known.told(visit.utility, flow.question.application, words.language())
+
+
+def origin(flow: Flow) -> str:
+    return origin_of(flow.redirect_uri)
+
+
+def origin_of(address: str) -> str:
+    """The origin of a registered address, which a page may send the browser on to."""
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
+
+
+def _over(problem: Problem) -> Response:
+    """A question that cannot be answered, or not here."""
+    code = (request.view_args or {}).get("code", "")
+    with house().database.reading() as session:
+        visit = portal.visit(session, code)
+    return portal.page("sharing/over.html", visit, status=problem.status, problem=problem)
+
+
+for _each in (
+    NotWaiting, NotYours, OtherBrowser, OtherCustomer, CompanyMayNotAsk, NoSuchCompany, UnknownApplication, CannotAgree,
+    Conflict,
+):  # fmt: skip
+    rooms.register_error_handler(_each, _over)

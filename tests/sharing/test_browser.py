@@ -1,0 +1,344 @@
+"""Consent in a real browser: without scripts, under the policy, across to the company, and axe over every state."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, Route, sync_playwright
+from sqlalchemy import select
+from werkzeug.serving import make_server
+from werkzeug.wrappers import Request, Response
+
+from espi_server.access import grants
+from espi_server.access.models import Authorization, ConsentRecord
+from espi_server.accounts import portal as portals
+from espi_server.accounts import sessions, utilities
+from espi_server.accounts.models import Login
+from espi_server.app import create_app
+from espi_server.db import Database
+from espi_server.settings import DEVELOPMENT_SECRET
+from tests import make, oauth, portal
+from tests.copies import Copies
+from tests.oauth import Company
+from tests.sharing import walking
+from tests.towns import build
+from tests.web.reading import grade, words_of
+from tests.web.test_browser import CHROMIUM, COLOURS, QUIET, RULES, SCHEMES
+
+pytestmark = pytest.mark.skipif(not CHROMIUM, reason="chromium is not installed here: run `make system`")
+
+NAMES = ("SunWise Home", "GridPeople", "Valley Electric", "Automation Service Providers", "Larkspur Lane")
+LESS = "AdditionalScope=Usage;IntervalDuration=3600;HistoryLength=86400"
+USE = "We run your battery and your car charger when prices are low."
+
+
+@dataclass
+class House:
+    """A server with pages, the company's own at another origin, and what they know of each other."""
+
+    url: str
+    back: str
+    database: Database
+    came: list[str]
+    companies: dict[str, Company]
+    logins: dict[str, uuid.UUID]
+
+    def asks(self, name: str, scope: str = walking.EVERYTHING) -> str:
+        """Where a company sends a browser."""
+        company = self.companies[name]
+        said = {
+            "response_type": "code", "client_id": company.client_id, "redirect_uri": self.back, "scope": scope,
+            "state": "s-1", "nonce": "n-1", **company.pkce[1],
+        }  # fmt: skip
+        return f"{self.url}/north/oauth/authorize?{urlencode(said)}"
+
+    def page(self, browser: Browser, who: str, **how: object) -> Page:
+        """A browser in which somebody is signed in with two factors."""
+        with self.database.writing() as session:
+            secret = sessions.begin(
+                session, session.get_one(Login, self.logins[who]), amr=walking.LONG, lifetime=3600
+            )
+        context = browser.new_context(java_script_enabled=bool(how.pop("scripts", False)), **how)
+        context.add_cookies([{"name": "sid-north", "value": secret, "url": self.url}])
+        return context.new_page()
+
+
+@pytest.fixture(scope="module")
+def house(copies: Copies, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    folder: Path = tmp_path_factory.mktemp("sharing")
+    came: list[str] = []
+    with copies.of("sqlite", "towns", build, folder) as url:
+        database = Database(url, secret=DEVELOPMENT_SECRET)
+        theirs = make_server("127.0.0.1", 0, visited(came), threaded=True)
+        ours = make_server("127.0.0.1", 0, lambda *_: None, threaded=True)
+        address, back = f"http://localhost:{ours.server_port}", f"http://127.0.0.1:{theirs.server_port}/back"
+        served = create_app(make.settings(base_url=address), database)
+        ours.app = served
+        running = [threading.Thread(target=each.serve_forever, daemon=True) for each in (ours, theirs)]
+        for each in running:
+            each.start()
+        companies = {name: company(database, name, served, back) for name in ("SunWise Home", "GridPeople")}
+        fill(database)
+        logins = {
+            who: portal.login(database, who, email=f"{who.lower()}@mail.example") for who in ("C-1", "C-2")
+        }
+        yield House(address, back, database, came, companies, logins)
+        for server in (ours, theirs):
+            server.shutdown()
+            server.server_close()
+        database.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET, chromium_sandbox=False)
+        yield found
+        found.close()
+
+
+def visited(came: list[str]) -> Callable[..., object]:
+    """The company's site: it remembers who came."""
+
+    @Request.application
+    def site(request: Request) -> Response:
+        if request.path == "/back":
+            came.append(request.url)
+        return Response("<!doctype html><title>Back</title><h1>Back</h1>", mimetype="text/html")
+
+    return site
+
+
+def company(database: Database, name: str, served: object, back: str) -> Company:
+    found = oauth.company(
+        database, name, app=served, redirect_uris=[back], policy="strict", jwks=walking.KEYS, scope=walking.EVERYTHING
+    )  # fmt: skip
+    walking.describe(
+        found, use_statement=USE, client_uri="https://sunwise.example", policy_uri="https://sunwise.example/privacy",
+        tos_uri="https://sunwise.example/terms", tos_version="7", privacy_email="privacy@sunwise.example",
+        essential=["Usage", "RIN"], **({"use_statement#es": "Usamos su batería cuando los precios son bajos."}
+                                       if name == "GridPeople" else {}),
+    )  # fmt: skip
+    return found
+
+
+def fill(database: Database) -> None:
+    """C-1 has a few places of every kind, C-2 a business with many."""
+    walking.agreement(database, "A-4471", address="12|OAK ST|", udc="north", lse="south")
+    walking.agreement(database, "A-4472", address="12|OAK ST|", commodity="gas")
+    walking.agreement(database, "A-8830", address="40|ELM RD|", customer_class="wholesale")
+    walking.agreement(database, "A-9000", address="9|PINE AVE|", ends_at=1_714_600_000)
+    walking.agreement(database, "A-9001", address="10|PINE AVE|", points=0)
+    for number in range(6):
+        for meter in range(2):
+            walking.agreement(database, f"B-{number}{meter}", "C-2", address=f"{number}|MARKET ST|")
+    with database.writing() as session:
+        portals.change(
+            utilities.find(session, "north"), terms="https://valley.example/terms", terms_version="2026-01",
+            phone="1-800-555-0100", hours="Mon-Fri 7 a.m.-7 p.m.",
+        )  # fmt: skip
+
+
+# --- one customer, all the way --------------------------------------------------------------------------
+
+
+def choose(page: Page, *classes: str, places: int = 1, history: str = "365") -> None:
+    """Answer the first page and go on."""
+    for each in page.locator("input[name=places]").all()[:places]:
+        each.check()
+    for name in classes:
+        page.check(f"#classes-{name}")
+    page.check(f"#history-{history}")
+    page.check("#lasting-stopped")
+    page.click("main .buttons button:first-child")
+
+
+@pytest.mark.requirement("F-M2", "F-T1", "NFR24")
+def test_without_scripts_a_customer_shares_and_is_sent_on_to_the_company(
+    house: House, browser: Browser
+) -> None:
+    page = house.page(browser, "C-1")
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+
+    page.goto(house.asks("SunWise Home"))
+    ticked = page.locator("input:checked").count()
+    choose(page, "Usage", "RIN")
+    page.eval_on_selector_all("#consent .control", "found => found.forEach(each => each.remove())")
+    seen = [" ".join(line.split()) for line in page.inner_text("#consent").splitlines() if line.strip()]
+    page.click("main .buttons button:first-child")
+    page.wait_for_load_state()
+
+    assert ticked == 0
+    assert page.url.startswith(house.back)
+    assert [text for text in said if "Content Security Policy" in text] == []
+    assert "code=" in house.came[-1]
+    assert "state=s-1" in house.came[-1]
+    with house.database.reading() as session:
+        record = session.scalars(select(ConsentRecord).order_by(ConsentRecord.shown_at.desc())).first()
+    assert record is not None
+    assert record.shown.splitlines() == seen
+    page.context.close()
+
+
+def test_saying_no_takes_no_more_than_saying_yes(house: House, browser: Browser) -> None:
+    page = house.page(browser, "C-1")
+
+    page.goto(house.asks("SunWise Home"))
+    boxes = [each.bounding_box() for each in page.locator("main .buttons .button").all()]
+    page.click("main .buttons button:last-child")
+    page.wait_for_load_state()
+
+    assert "error=access_denied" in house.came[-1]
+    assert len(boxes) == 2
+    assert len({(each["y"], each["height"]) for each in boxes if each}) == 1
+    page.context.close()
+
+
+# --- every state ----------------------------------------------------------------------------------------
+
+
+def states(house: House, page: Page) -> Iterator[str]:
+    """Every page in every state, one after the other, with the page on it."""
+    account = f"{house.url}/north/account"
+    page.goto(f"{account}/companies")
+    yield "companies"
+    page.goto(f"{account}/companies?q=nobody")
+    yield "no company"
+    page.goto(house.asks("SunWise Home"))
+    yield "choose"
+    page.click("main .buttons button:first-child")
+    yield "choose, nothing chosen"
+    choose(page, "RIN")
+    yield "check"
+    page.goto(f"{page.url}?changed=1")
+    yield "check, changed"
+    page.click(".control >> nth=0")
+    page.goto(f"{account}/companies")
+    page.click("section:has-text('GridPeople') >> text=Choose what to share")
+    choose(page, "Usage", history="all")
+    page.click("main .buttons button:first-child")
+    yield "receipt, waits"
+    page.goto(house.asks("GridPeople"))
+    yield "more"
+    page.check("#classes-RIN")
+    page.click("main .buttons button:first-child")
+    yield "check, more"
+    page.goto(f"{account}/companies")
+    page.click("section:has-text('GridPeople') >> text=Choose what to share")
+    choose(page, "Billing", history="0")
+    page.click("main .buttons button:first-child")
+    page.goto(house.asks("GridPeople"))
+    yield "given, two"
+    page.click("main .buttons button:first-child")
+    yield "given, none chosen"
+    waiting = (
+        select(Authorization).where(Authorization.waits_until.is_not(None)).order_by(Authorization.created_at)
+    )
+    with house.database.writing() as session:
+        for each in session.scalars(waiting).all()[1:]:
+            grants.end(session, each, "cancelled")
+    page.route("**/account/share?request=*", stays)
+    # Playwright intercepts what is asked for first, not where it is redirected.
+    page.goto(f"{account}/share?request={secret_in(page, house, 'GridPeople', LESS)}")
+    yield "back to the company"
+    page.unroute("**/account/share?request=*")
+    with house.database.writing() as session:
+        for each in session.scalars(waiting).all():
+            grants.end(session, each, "cancelled")
+    page.goto(f"{account}/share/{uuid.uuid4()}")
+    yield "over"
+    page.goto(f"{account}/share/utilities")
+    yield "utilities"
+    page.goto(house.asks("SunWise Home"))
+    page.goto(f"{account}/share/elsewhere?request={secret_in(page, house, 'SunWise Home')}")
+    yield "elsewhere"
+
+
+def stays(route: Route) -> None:
+    """A page as it is, but for going on by itself."""
+    answer = route.fetch(max_redirects=0)
+    route.fulfill(response=answer, body=answer.text().replace('http-equiv="refresh"', 'name="refresh"'))
+
+
+def secret_in(page: Page, house: House, name: str, scope: str = walking.EVERYTHING) -> str:
+    """The secret of a new request of this browser."""
+    answer = page.context.request.get(house.asks(name, scope), max_redirects=0)
+    return answer.headers["location"].partition("request=")[2]
+
+
+def audited(page: Page) -> dict[str, list[object]]:
+    """What axe finds, in light, in the dark and in forced colours."""
+    found = {"light": Axe().run(page, options=RULES).response}
+    for name, scheme in SCHEMES.items():
+        page.emulate_media(**scheme)
+        found[name] = Axe().run(page, options=COLOURS).response
+    page.emulate_media(color_scheme="light", forced_colors="none")
+    wrong = {
+        name: [
+            (each["id"], [node["html"][:120] for node in each["nodes"]]) for each in response["violations"]
+        ]
+        for name, response in found.items()
+    }
+    unsure = {each["id"] for response in found.values() for each in response["incomplete"]} - {
+        "color-contrast"
+    }
+    return {name: each for name, each in {**wrong, "unsure": sorted(unsure)}.items() if each}
+
+
+def test_axe_finds_nothing_on_any_page_and_none_is_wider_than_a_small_telephone(
+    house: House, browser: Browser
+) -> None:
+    page = house.page(browser, "C-1", scripts=True, viewport={"width": 320, "height": 900})
+    titles: dict[str, str] = {}
+
+    for state in states(house, page):
+        page.wait_for_load_state()
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        assert (state, wide <= 320) == (state, True)
+        assert (state, audited(page)) == (state, {})
+        titles[state] = page.title()
+    page.context.close()
+
+    assert all(" - Valley Electric" in each for each in titles.values())
+
+
+def test_the_words_are_those_of_the_sixth_grade(house: House, browser: Browser) -> None:
+    page = house.page(browser, "C-1")
+    grades = {}
+
+    for state in states(house, page):
+        page.wait_for_load_state()
+        text = words_of(page.content().encode())
+        for name in NAMES:
+            text = text.replace(name, "Sun")
+        grades[state] = round(grade(text), 1)
+    page.context.close()
+
+    assert {state: each for state, each in grades.items() if each > 6} == {}
+
+
+def test_a_business_finds_and_ticks_its_places_without_scripts(house: House, browser: Browser) -> None:
+    page = house.page(browser, "C-2")
+
+    page.goto(house.asks("SunWise Home"))
+    page.fill("#filter", "3 market")
+    page.click("text=Show")
+    page.click("text=Select all at 3 MARKET ST, Oakland")
+    one = page.locator("input[name=places]:checked").count()
+    page.fill("#filter", "")
+    page.click("button:text-is('Show')")
+    page.click("text=Select all 13")
+    every = page.locator("input[name=places]:checked").count()
+    page.click("#places button:text-is('Clear')")
+    none = page.locator("input:checked").count()
+
+    page.context.close()
+    assert (one, every, none) == (2, 13, 0)
