@@ -20,12 +20,17 @@ $(VENV)/.server: $(BIN)/python setup.cfg pyproject.toml
 	$(BIN)/python -m pip install -qq --editable ".[speed]"
 	@touch $@
 
+# What the example of a company needs: the demo runs it, the server does not need it.
+$(VENV)/.company: $(VENV)/.server company/requirements.txt
+	$(BIN)/python -m pip install -qq --requirement company/requirements.txt
+	@touch $@
+
 $(VENV)/.test: $(VENV)/.server
 	$(BIN)/python -m pip install -qq --editable ".[speed,test]"
 	@touch $@
 
 .PHONY: demo
-demo: $(VENV)/.server  ## Install, load the sample households and serve them on http://localhost:8000 (PORT=… changes it)
+demo: $(VENV)/.company  ## Install, load the sample households and serve them on http://localhost:8000 (PORT=… changes it)
 	@$(BIN)/espi-server demo --port $(PORT)
 
 .PHONY: demo-reset

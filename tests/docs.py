@@ -42,7 +42,7 @@ def marked(root: Path, mark: str) -> list[Path]:
 
 def written(root: Path) -> list[Path]:
     """All documents of the project."""
-    return sorted([*root.glob("*.md"), *root.glob("docs/**/*.md")])
+    return sorted([*root.glob("*.md"), *root.glob("docs/**/*.md"), *root.glob("company/*.md")])
 
 
 def blocks(text: str) -> Iterator[Block]:

@@ -32,6 +32,7 @@ def lived_in(tmp_path_factory):
     """A folder with a demo in it that is being served, and its port. Its data end yesterday, as anybody's."""
     folder = tmp_path_factory.mktemp("docs")
     demo.prepare(folder / ".demo", days=DAYS)
+    (folder / "company").symlink_to(ROOT / "company")
     with served(folder / ".demo") as running:
         yield folder, running.port
 

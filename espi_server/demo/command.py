@@ -36,9 +36,14 @@ IGNORED = ("ESPI_DATABASE_URL", "ESPI_CONFIG", "ESPI_BASE_URL", "ESPI_MODE", "ES
     help="Whose data the printed curl line asks for.",
 )  # fmt: skip
 @click.option(
+    "--company/--no-company", "with_company", default=True, help="Run the example of a company beside it."
+)
+@click.option(
     "--json", "as_json", is_flag=True, help="With --prepare: the token answer as JSON, one a utility."
 )
-def demo(port: int, folder: Path, reset: bool, prepare: bool, household: str, as_json: bool) -> None:
+def demo(
+    port: int, folder: Path, reset: bool, prepare: bool, household: str, with_company: bool, as_json: bool
+) -> None:
     """Load nine households of three invented utilities, and serve them on this machine.
 
     The data are made up, the way in is not: real Green Button files run through the real importer. The first run
@@ -52,6 +57,7 @@ def demo(port: int, folder: Path, reset: bool, prepare: bool, household: str, as
         if not prepare:
             return
     # gunicorn and Flask, which no other command needs to wait for.
+    from espi_server.demo import company
     from espi_server.demo.serving import Server, check_port
 
     _tell_ignored(os.environ)
@@ -63,9 +69,13 @@ def demo(port: int, folder: Path, reset: bool, prepare: bool, household: str, as
         for ticket in tickets:
             click.echo(json.dumps(ticket.answer) if as_json else curl(ticket))
         return
-    with installation.held(folder, shared=True):
+    with (
+        installation.held(folder, shared=True),
+        company.beside(now, folder, port + 1, wanted=with_company) as there,
+    ):
         command = again(folder, port)
-        Server(now, port, command, partial(greet, now, tickets[0], named(household), command)).run()
+        hello = partial(greet, now, tickets[0], named(household), command, company=there)
+        Server(now, port, command, hello, company=there).run()
 
 
 def _forget(folder: Path) -> None:

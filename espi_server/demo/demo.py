@@ -72,6 +72,7 @@ def settings(folder: Path, *, port: int = 8000) -> Settings:
         secret_key=DEVELOPMENT_SECRET,
         base_url=f"http://localhost:{port}",
         contact_after=0,  # everybody's telephone is the sandbox's, and known for a minute
+        notify_after=2,  # who tries a company out does not want to wait
     )
 
 

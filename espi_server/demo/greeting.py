@@ -44,7 +44,9 @@ def _program() -> str:
     return min(str(started), os.path.relpath(started), key=len)
 
 
-def greet(settings: Settings, ticket: Ticket, household: Household, command: str) -> None:
+def greet(
+    settings: Settings, ticket: Ticket, household: Household, command: str, *, company: str = ""
+) -> None:
     """Where to look and what to try, once the server listens."""
     click.echo(
         f"""
@@ -59,10 +61,15 @@ def greet(settings: Settings, ticket: Ticket, household: Household, command: str
 
   These are the last two days; without ?published-min=… it is all there is, some six megabytes.
 
-  More          {command} --household solar
+{_beside(company)}  More          {command} --household solar
                 prints such a line for another household
   Read on       docs/quickstart.md
   Stop          Ctrl-C; the next start is quick. {command.partition(" --prepare")[0]} --reset starts over
 """
     )
     click.get_text_stream("stdout").flush()
+
+
+def _beside(company: str) -> str:
+    """Where the company is that customers can share with, if it runs."""
+    return f"  A company     {company} is one that customers can share with\n\n" if company else ""

@@ -32,11 +32,14 @@ class PortTaken(Problem):
 class Server(BaseApplication):
     """gunicorn with these settings, deaf to its own configuration files and variables."""
 
-    def __init__(self, settings: Settings, port: int, command: str, greet: Callable[[], None]) -> None:
+    def __init__(
+        self, settings: Settings, port: int, command: str, greet: Callable[[], None], *, company: str = ""
+    ) -> None:
         self._settings = settings
         self._port = port
         self._command = command
         self._greet = greet
+        self._company = company
         super().__init__()
 
     def load_config(self) -> None:
@@ -52,7 +55,7 @@ class Server(BaseApplication):
     def load(self) -> Flask:
         """gunicorn asks each worker for the application here."""
         app = create_app(self._settings)
-        invite(app, every_portrait, self._command)
+        invite(app, every_portrait, self._command, self._company)
         self._work()
         return app
 

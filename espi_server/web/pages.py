@@ -25,6 +25,7 @@ blueprint = Blueprint("pages", __name__)
 
 _GUESTS = "espi_server.guests"
 _COMMAND = "espi_server.command"
+_COMPANY = "espi_server.company"
 
 Guests = Callable[[Session, str | None], Sequence[Any]]
 """Who is shown on the page of a utility, or on the start page (None): the demo's portraits of its households."""
@@ -46,14 +47,15 @@ class Door:
         return kinds.get(self.utility.kind, f"{commodity.capitalize()} utility")
 
 
-def invite(app: Flask, guests: Guests, command: str) -> None:
-    """Let the pages of `app` show households, and the command that prints a token for one.
+def invite(app: Flask, guests: Guests, command: str, company: str = "") -> None:
+    """Let the pages of `app` show households, the command that prints a token for one, and a company to share with.
 
     Only the demo does: elsewhere customers are real.
     """
     app.extensions[looks.SANDBOX] = True
     app.extensions[_GUESTS] = guests
     app.extensions[_COMMAND] = command
+    app.extensions[_COMPANY] = company
     app.register_blueprint(phone.blueprint)
 
 
@@ -63,7 +65,8 @@ def start() -> Response:
     with house().database.reading() as session:
         doors = [_door(each) for each in utilities.every(session)]
         portraits = _portraits(session)
-    return _page("public/start.html", feed=_feeds(doors), doors=doors, portraits=portraits)
+    company = current_app.extensions.get(_COMPANY, "")
+    return _page("public/start.html", feed=_feeds(doors), doors=doors, portraits=portraits, company=company)
 
 
 @blueprint.get("/<code>")

@@ -32,12 +32,12 @@ class Served(NamedTuple):
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[Served]:
-    """The demo in this folder, served on a free port by the command itself."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port = listening.getsockname()[1]
+def served(folder: Path, *, company: bool = False) -> Iterator[Served]:
+    """The demo in this folder, served on a free port by the command itself, and the company on the next one."""
+    port = _free()
+    beside = "--company" if company else "--no-company"
     process = subprocess.Popen(
-        [sys.executable, "-c", MAIN, "demo", "--folder", str(folder), "--port", str(port)],
+        [sys.executable, "-c", MAIN, "demo", "--folder", str(folder), "--port", str(port), beside],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -48,6 +48,18 @@ def served(folder: Path) -> Iterator[Served]:
     finally:
         process.kill()
         process.communicate()
+
+
+def _free() -> int:
+    """A port that is free, as the next one is: the company beside the demo listens there."""
+    while True:
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            port: int = listening.getsockname()[1]
+            try:
+                socket.create_server(("127.0.0.1", port + 1)).close()
+            except (OSError, OverflowError):
+                continue
+            return port
 
 
 def empty() -> dict[str, str]:

@@ -4,6 +4,7 @@ import os
 import shlex
 import signal
 import socket
+import stat
 import subprocess
 import sys
 from functools import partial
@@ -14,12 +15,13 @@ from click.testing import CliRunner
 from rich.console import Console
 from sqlalchemy import func, select
 
+from company.scope import ASKED
 from espi_server import migrate
-from espi_server.access.models import Application, Authorization
+from espi_server.access.models import Application, AuditEvent, Authorization
 from espi_server.accounts.models import Customer, Utility
 from espi_server.cli import main
 from espi_server.db import Database
-from espi_server.demo import demo, watching
+from espi_server.demo import company, demo, watching
 from espi_server.demo.greeting import again
 from espi_server.demo.households import COMPANIES, COMPANY, every, named
 from espi_server.demo.serving import PortTaken, check_port
@@ -224,8 +226,8 @@ def test_the_first_run_says_what_it_is_doing(tmp_path, run, monkeypatch):
 
     result = run("--folder", tmp_path / "demo", "--prepare")
 
-    for company in COMPANIES:
-        assert f"Importing the files of {company.name}" in result.stderr
+    for each in COMPANIES:
+        assert f"Importing the files of {each.name}" in result.stderr
     assert len(result.stdout.splitlines()) == 1
 
 
@@ -283,3 +285,58 @@ def test_named_households_are_known_and_others_are_not():
     assert named("solar").person == "Mei-Ling Park"
     with pytest.raises(KeyError):
         named("castle")
+
+
+# The company beside it
+
+
+def test_the_company_is_in_production_at_every_utility_and_its_secrets_are_for_its_owner_alone(own_demo):
+    now = demo.settings(own_demo, port=8100)
+
+    file = company.entered(now, own_demo, 8101)
+
+    said = json.loads(file.read_text())
+    assert {*said} == {each.code for each in COMPANIES}
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    with opened(own_demo).reading() as session:
+        rows = session.scalars(select(Application).where(Application.name == company.NAME)).all()
+    assert {(each.client_id, each.status, each.policy) for each in rows} == {
+        (each["client_id"], 2, "standard") for each in said.values()
+    }
+    for row in rows:
+        assert row.redirect_uris == ["http://localhost:8101/callback"]
+        assert row.notify_uri.startswith("http://localhost:8101/notices/")
+        assert row.scope == company.SCOPE == ASKED
+
+
+def test_at_another_port_the_company_keeps_its_secrets_and_moves_its_addresses(own_demo):
+    first = company.entered(demo.settings(own_demo), own_demo, 8001).read_text()
+    written = count(opened(own_demo), AuditEvent)
+
+    again = company.entered(demo.settings(own_demo), own_demo, 8001).read_text()
+    assert count(opened(own_demo), AuditEvent) == written
+    moved = company.entered(demo.settings(own_demo, port=8100), own_demo, 8101).read_text()
+
+    assert again == first
+    assert moved == first.replace("localhost:8000", "localhost:8100")
+    with opened(own_demo).reading() as session:
+        found = session.scalars(select(Application).where(Application.name == company.NAME)).all()
+    assert {each.redirect_uris[0] for each in found} == {"http://localhost:8101/callback"}
+
+
+def test_without_its_port_or_its_packages_the_demo_runs_without_the_company(own_demo, monkeypatch, capsys):
+    now = demo.settings(own_demo)
+    taken = socket.create_server(("127.0.0.1", 0))
+    with taken, company.beside(now, own_demo, taken.getsockname()[1]) as there:
+        assert there == ""
+    with company.beside(now, own_demo, 65_536) as there:
+        assert there == ""
+    monkeypatch.setattr(company, "NEEDS", ("flask", "nothing_of_this_name"))
+    with company.beside(now, own_demo, 8101) as there:
+        assert there == ""
+    with company.beside(now, own_demo, 8101, wanted=False) as there:
+        assert there == ""
+
+    told = capsys.readouterr().err
+    assert told.count("is not started") == 3
+    assert "pip install -r company/requirements.txt" in told
