@@ -6,6 +6,7 @@ enough to say on the telephone and too long to guess; still it opens nothing: on
 
 from __future__ import annotations
 
+import re
 import secrets
 import uuid
 from collections.abc import Mapping
@@ -41,6 +42,7 @@ LONGEST: Final = 4_000  # characters of what is said at once
 A_DAY: Final = 10  # cases of one customer
 _DAY = 86_400
 _LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # none that is read as another
+_NUMBER = re.compile("C-[0-9A-Z]{4}-[0-9A-Z]{4}")
 _TRIES = 20
 
 
@@ -137,10 +139,11 @@ def of_utility(session: Session, utility: Utility, state: str | None = None) -> 
 
 def find(session: Session, utility: Utility, number: str, customer_id: uuid.UUID | None = None) -> Case:
     """The case with this number, of this customer where given; `NotFound` for any other."""
-    chosen = select(Case).where(Case.utility_id == utility.id, Case.number == number.strip().upper())
+    wanted = number.strip().upper()
+    chosen = select(Case).where(Case.utility_id == utility.id, Case.number == wanted)
     if customer_id is not None:
         chosen = chosen.where(Case.customer_id == customer_id)
-    found = session.scalar(chosen)
+    found = session.scalar(chosen) if _NUMBER.fullmatch(wanted) else None
     if found is None:
         raise NotFound(f"{utility.name} has no case {number!r}. Numbers look like C-7F3K-9QXM.")
     return found

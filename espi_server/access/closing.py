@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from sqlalchemy import and_, delete, func, or_, select, update
@@ -39,10 +39,13 @@ SWEEP_AT_ONCE: Final = 200
 
 def agreed(session: Session, utility_id: uuid.UUID, changed: Sequence[Changed]) -> None:
     """What an import says of one customer's agreements, in its transaction."""
-    over = [each.id for each in changed if _is_over(each.after) and not _was_over(each)]
+    over = [each for each in changed if _is_over(each.after)]
     again = [each.id for each in changed if not _is_over(each.after) and _was_over(each)]
     if over:
-        _leave(session, utility_id, _notice(session, over))
+        known = {each.id: each.before.ends_at for each in over if each.before and _was_over(each)}
+        _leave(
+            session, utility_id, {id: known.get(id) for id in _notice(session, [each.id for each in over])}
+        )
     if again:
         _reopen(session, again)
     for each in changed:
@@ -59,7 +62,7 @@ def close(session: Session, utility: Utility, reference: str, *, by: str) -> boo
     row.status, row.ends_at = CLOSED, now if row.ends_at is None else min(now, row.ends_at)
     session.flush()
     audit.record(session, utility.id, "agreement.closed", actor=by, subject=f"agreement:{row.id}")
-    _leave(session, utility.id, _notice(session, [row.id]), by=by)
+    _leave(session, utility.id, dict.fromkeys(_notice(session, [row.id])), by=by)
     return True
 
 
@@ -96,7 +99,7 @@ def sweep(database: Database) -> None:
         for utility_id, customer_id, ids in due:
             with database.writing() as session:
                 _lock_customer(session, customer_id)
-                _leave(session, utility_id, _notice(session, ids), is_known=True)
+                _leave(session, utility_id, _notice(session, ids))
 
 
 # --- closing --------------------------------------------------------------------------------------------
@@ -134,13 +137,19 @@ def _hold(session: Session, row: ServiceAgreement) -> ServiceAgreement:
     return row
 
 
-def _notice(session: Session, ids: Collection[uuid.UUID]) -> list[uuid.UUID]:
-    """Those of them that nobody had noticed, and that are over still."""
+def _notice(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, int | None]:
+    """Those of them that nobody had noticed and that are over still, with their ends."""
     now = clock.seconds()
     over = or_(ServiceAgreement.status == CLOSED, ServiceAgreement.ends_at <= now)
     fresh = (ServiceAgreement.id.in_(ids), ServiceAgreement.closed_at.is_(None), over)
-    noticed = update(ServiceAgreement).where(*fresh).values(closed_at=now).returning(ServiceAgreement.id)
-    return sorted(session.scalars(noticed.execution_options(synchronize_session=False)))
+    noticed = (
+        update(ServiceAgreement)
+        .where(*fresh)
+        .values(closed_at=now)
+        .returning(ServiceAgreement.id, ServiceAgreement.ends_at)
+        .execution_options(synchronize_session=False)
+    )
+    return {row.id: row.ends_at for row in session.execute(noticed)}
 
 
 def _reopen(session: Session, ids: Collection[uuid.UUID]) -> None:
@@ -153,30 +162,27 @@ def _reopen(session: Session, ids: Collection[uuid.UUID]) -> None:
 
 
 def _leave(
-    session: Session,
-    utility_id: uuid.UUID,
-    ids: Collection[uuid.UUID],
-    *,
-    is_known: bool = False,
-    by: str = audit.SERVER,
+    session: Session, utility_id: uuid.UUID, closed: Mapping[uuid.UUID, int | None], *, by: str = audit.SERVER
 ) -> None:
     """Take these agreements out of every live authorization.
 
-    `is_known`: their end was written down before it came, so who was given one after it was given it knowingly.
+    With each stands the end that was known before it came, if one was: who was given it later was given it knowingly.
     """
-    holds = (
-        select(AuthorizationAgreement.authorization_id, AuthorizationAgreement.agreement_id)
+    held = (
+        select(
+            AuthorizationAgreement.authorization_id,
+            AuthorizationAgreement.agreement_id,
+            Authorization.created_at,
+        )
         .join(Authorization, Authorization.id == AuthorizationAgreement.authorization_id)
-        .where(AuthorizationAgreement.agreement_id.in_(ids), Authorization.utility_id == utility_id)
+        .where(AuthorizationAgreement.agreement_id.in_(closed), Authorization.utility_id == utility_id)
         .where(Authorization.ended_at.is_(None))
     )
-    if is_known:
-        holds = holds.join(
-            ServiceAgreement, ServiceAgreement.id == AuthorizationAgreement.agreement_id
-        ).where(Authorization.created_at <= ServiceAgreement.ends_at)
     found: dict[uuid.UUID, list[uuid.UUID]] = defaultdict(list)
-    for authorization_id, agreement_id in session.execute(holds) if ids else ():
-        found[authorization_id].append(agreement_id)
+    for authorization_id, agreement_id, created_at in session.execute(held) if closed else ():
+        end = closed[agreement_id]
+        if end is None or created_at <= end:
+            found[authorization_id].append(agreement_id)
     # In one order, so that two that close things at once never wait for each other.
     for authorization_id in sorted(found):
         _narrow(session, authorization_id, found[authorization_id], by)

@@ -36,6 +36,7 @@ from espi_server.espi.scope import Scope, ScopeError
 from espi_server.espi.tables import DataClass
 from espi_server.notify import outbox
 
+OPERATOR = "operator"  # how a customer was identified whose yes an operator wrote down
 YEAR = 365 * tokens.DAY
 OPEN_END = 7_258_118_400  # 2200: the end of what lasts until its customer stops it
 ONCE, UNTIL, STOPPED = "once", "until", "stopped"  # how she chose the end
@@ -112,7 +113,7 @@ def authorize(
         shareable,
         scope=str(granted),
         until=now + YEAR if until is None else until,
-        identified={"when": now, "method": "operator", "by": by},
+        identified={"when": now, "method": OPERATOR, "by": by},
         by=by,
     )
 
@@ -136,6 +137,7 @@ def begin(
     With `waits_until` it opens nothing and replaces nothing before its company comes for it (`adopt`).
     """
     granted, now = Scope.parse(scope), clock.seconds()
+    _hold(session, customer_id)
     if waits_until is None:
         _replace_live(session, client, customer_id, by)
     authorization = Authorization(
@@ -193,6 +195,7 @@ class Terms:
 
 def adopt(session: Session, authorization: Authorization, terms: Terms, *, by: str) -> bool:
     """Let one that waits begin, for its company has come; a live one is replaced. False if it waits no more."""
+    _hold(session, authorization.customer_id)
     session.refresh(authorization, with_for_update={"key_share": True})
     if not is_waiting(authorization):
         return False
@@ -213,6 +216,7 @@ def is_waiting(authorization: Authorization) -> bool:
 
 def change(session: Session, authorization: Authorization, terms: Terms, *, by: str) -> None:
     """What its customer wants of it from now on; its tokens stay and open that. `Conflict` where it has ended."""
+    _hold(session, authorization.customer_id)
     session.refresh(authorization, with_for_update={"key_share": True})
     if authorization.ended_at is not None or authorization.ends_at <= clock.seconds():
         raise Conflict("This has ended. Nothing was changed.")
@@ -442,10 +446,16 @@ def _closed(session: Session, usage_points: Sequence[UsagePoint]) -> set[uuid.UU
     return set(session.scalars(select(ServiceAgreement.id).where(ServiceAgreement.id.in_(agreements), over)))
 
 
-def _replace_live(session: Session, client: Application, customer_id: uuid.UUID | None, by: str) -> None:
+def _hold(session: Session, customer_id: uuid.UUID | None) -> None:
+    """One thing after the other for a customer: two yeses at once, or a yes and the end of one of her agreements.
+
+    Before any of her authorizations is held, as an import holds her, so that nobody waits in a ring.
+    """
     if customer_id is not None:
-        # Two yeses at once wait for each other here: only one authorization may be live.
         session.execute(select(Customer.id).where(Customer.id == customer_id).with_for_update(key_share=True))
+
+
+def _replace_live(session: Session, client: Application, customer_id: uuid.UUID | None, by: str) -> None:
     live = select(Authorization).where(
         Authorization.utility_id == client.utility_id,
         Authorization.application_id == client.id,
@@ -459,6 +469,10 @@ def _replace_live(session: Session, client: Application, customer_id: uuid.UUID 
 
 
 def _open(session: Session, authorization: Authorization, usage_points: Sequence[UsagePoint]) -> None:
+    """Let it open these usage points; what closed since its customer chose is left out, unless an operator means it."""
+    if authorization.identified.get("method") != OPERATOR:
+        closed = _closed(session, usage_points)
+        usage_points = [each for each in usage_points if each.agreement_id not in closed]
     session.execute(
         delete(AuthorizationUsagePoint).where(AuthorizationUsagePoint.authorization_id == authorization.id)
     )

@@ -28,6 +28,7 @@ from espi_server.cli import main
 from espi_server.db import Database
 from espi_server.energy import changes
 from espi_server.energy.importer import import_files
+from espi_server.energy.models import UsagePoint
 from espi_server.notify.letters import written
 from espi_server.notify.models import Outbox
 from espi_server.notify.sending import Message
@@ -216,6 +217,19 @@ def test_an_end_that_only_time_brings_is_noticed_by_a_sweep_once(
     assert len(acts(house, closing.NARROWED)) == 1
 
 
+def test_an_end_that_was_moved_before_anybody_noticed_it_is_one_all_the_same(
+    house: Database, tmp_path: Path, freeze: make.Freeze
+) -> None:
+    sun = make.access(house, customer="C-1", lifetime=30 * DAY)
+    take(house, tmp_path, row("G-1", end="2026-10-01"), row("G-2"))
+    freeze(NOW + 20 * DAY)  # no worker has looked
+
+    take(house, tmp_path, row("G-1", end="2026-05-01"), row("G-2"))
+    closing.sweep(house)
+
+    assert rows(house, sun) == (1, 1)
+
+
 def test_an_operator_closes_an_agreement_and_opens_it_again(
     house: Database, tmp_path: Path, freeze: make.Freeze
 ) -> None:
@@ -256,6 +270,27 @@ def test_a_closed_agreement_is_not_shared_anew_by_consent(house: Database, tmp_p
         shareable = grants.shareable_of(session, utility.id, customer, every)
 
     assert [each.id for each in shareable] == [make.point_id(house, "102")]
+
+    # It closed after she had chosen and before her yes came to be: the yes is for the rest.
+    sun = make.access(house, points=["102"], application="Sun")
+    with house.writing() as session:
+        both = session.scalars(select(UsagePoint).where(UsagePoint.id.in_(every))).all()
+        client = session.get_one(Application, sun.application)
+        granted = grants.begin(
+            session,
+            client,
+            customer,
+            both,
+            scope="FB=4_5",
+            until=NOW + DAY,
+            identified={"method": "page"},
+            by="x",
+        )
+    with house.reading() as session:
+        opened = select(AuthorizationUsagePoint.usage_point_id).where(
+            AuthorizationUsagePoint.authorization_id == granted.id
+        )
+        assert session.scalars(opened).all() == [make.point_id(house, "102")]
 
 
 @pytest.mark.requirement("F-ROUTE", "UC3.2")

@@ -499,6 +499,8 @@ def test_a_problem_becomes_a_case_with_a_number_that_only_she_sees(fresh: Home) 
     assert "<script>alert" not in page.text
     assert "\u202e" not in page.text
     assert number in said(fresh.browser, "/cases")
+    for nonsense in ("%00", "C-0000-0000", "x" * 3000, "%F0%9F%92%A9", "..%2f"):
+        assert fresh.browser.get(f"{HERE}/cases/{nonsense}").status_code == 404
     neighbour = fresh.signed_in("C-2")
     assert neighbour.get(f"{HERE}/cases/{number}").status_code == 404
     assert number not in neighbour.get(f"{HERE}/cases").text
