@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 
 from espi_server.access import applications
 from espi_server.access.applications import Registration
+from espi_server.access.describing import USE, USE_ES
 from espi_server.access.models import Application
 from espi_server.access.opening import PRODUCTION
 from espi_server.accounts import utilities
@@ -104,8 +105,8 @@ def _stated(code: str, port: int) -> Registration:
         scope=SCOPE,
         information={
             "description": "Shows people what their homes use.",
-            "use_statement": "We show you what your home uses, day by day, and what it costs. We sell nothing.",
-            "use_statement#es": "Le mostramos lo que su casa usa cada día y lo que cuesta. No vendemos nada.",
+            USE: "We show you what your home uses, day by day, and what it costs. We sell nothing.",
+            USE_ES: "Le mostramos lo que su casa usa cada día y lo que cuesta. No vendemos nada.",
             "client_uri": f"{here}/welcome/{code}",
             "policy_uri": f"{here}/privacy",
             "privacy_email": "privacy@sunwise.example",
