@@ -378,8 +378,9 @@ def share(server: Server, flow: Flow, decision: Decision, record: Record, here: 
     points = _checked_points(session, server.utility, here, decision)
     by = f"customer:{here.customer_id}"
     if flow.question.is_change and flow.question.present is not None:
+        until = _until(flow.question.present, decision)
         terms = grants.Terms(
-            points, str(decision.scope), decision.until, decision.lasting, identified.row, kept.id,
+            points, str(decision.scope), until, decision.lasting, identified.row, kept.id,
             keeps_history=decision.keeps_history,
         )  # fmt: skip
         grants.change(session, flow.question.present, terms, by=by)
@@ -399,6 +400,13 @@ def share(server: Server, flow: Flow, decision: Decision, record: Record, here: 
         by=by,
     )
     return Outcome(authorization=made.id)
+
+
+def _until(present: Authorization, decision: Decision) -> int:
+    """One time of a consent that waits begins when its company comes."""
+    if decision.lasting == grants.ONCE and present.waits_until is not None:
+        return present.waits_until + grants.ONE_TIME
+    return decision.until
 
 
 def _agreed(

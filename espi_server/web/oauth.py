@@ -22,10 +22,11 @@ from espi_server.access.throttle import Tried
 from espi_server.accounts import utilities
 from espi_server.accounts.portal import Portal
 from espi_server.errors import BadRequest, Forbidden, Problem, Unavailable
-from espi_server.web import answers, asking_browser, certificates, oauth_pages
+from espi_server.web import answers, asking_browser, certificates, oauth_pages, words
 from espi_server.web.described import OBJECT, TEXT, Answer, Parameter, Schema, describes
 from espi_server.web.house import house
 from espi_server.web.limits import neighbourhood
+from espi_server.web.portal import keep
 from espi_server.web.requests import request_id
 from espi_server.web.resources import admitted
 
@@ -122,7 +123,15 @@ def authorize(code: str) -> Response:
     response.headers["Cache-Control"] = "no-store"
     response.headers["Referrer-Policy"] = "no-referrer"
     asking_browser.give(response, cookie)
+    _speak(response, values.get("ui_locales") or [""])
     return response
+
+
+def _speak(response: Response, locales: list[str]) -> None:
+    """The language the company asks for, where this browser was never told one (OpenID Core 3.1.2.1)."""
+    chosen = next(filter(None, map(words.known, locales[0].split())), None)
+    if chosen and words.COOKIE not in request.cookies:
+        keep(response, words.COOKIE, chosen, None)
 
 
 def _elsewhere(server: Server, secret: str) -> Answered | None:

@@ -39,7 +39,6 @@ from espi_server.web.sharing_room import (
     begun,
     customer,
     rooms,
-    speak,
 )
 from espi_server.web.words import _
 
@@ -60,7 +59,6 @@ def arrive(code: str) -> Response:
     with house().database.reading() as session:
         server = oauth.server_at(session, code)
         arrived = sharing_flow.arrive(server, secret, cookie)
-        speak(arrived)
         visit = customer(session, code, arrived)
         sharing_flow.check_customer(arrived, visit.customer)
         given = sharing_flow.given_ahead(server, arrived, visit.customer)

@@ -99,7 +99,7 @@ def _consent(session: Session, visit: Visit, flow: Flow, decision: Decision) -> 
         question=question,
         company=company_of(visit, flow),
         decision=decision,
-        is_ahead=flow.is_ahead,
+        is_ahead=flow.is_ahead or (question.present is not None and grants.is_waiting(question.present)),
         waits_until=min(lapses, decision.until) if flow.is_ahead and decision.lasting != grants.ONCE else
         lapses if flow.is_ahead else None,
         mail=sharing_flow.mail(session, visit.customer),

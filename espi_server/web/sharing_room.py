@@ -60,13 +60,6 @@ def customer(session: Session, code: str, arrived: Arrived) -> Visit:
     return portal.customer(session, code, fresh=arrived.fresh, second_factor=arrived.needs_second_factor)
 
 
-def speak(arrived: Arrived) -> None:
-    """In the language the company asks for, where the reader chose none."""
-    locales = arrived.row.parameters.get("ui_locales", "")
-    if locales:
-        words.speak(None, locales)
-
-
 def opened(code: str, draft: uuid.UUID) -> tuple[Visit, Flow]:
     """A draft of whoever is signed in, and as lately and as well as its question needs."""
     with house().database.reading() as session:

@@ -10,7 +10,9 @@ import pytest
 from click.testing import CliRunner, Result
 from joserfc.errors import SecurityWarning
 from joserfc.jwk import ECKey, RSAKey
+from sqlalchemy import select
 
+from espi_server.access.models import Application
 from espi_server.cli import main
 from espi_server.db import Database
 from tests import make, oauth
@@ -128,3 +130,26 @@ def test_a_name_is_registered_once(run: Run) -> None:
 def test_unknown_names_are_told(run: Run) -> None:
     assert run("qualify", "Nobody", "--utility", "north").exit_code == 3
     assert run("list", "--utility", "nowhere").exit_code == 3
+
+
+def test_what_customers_are_told_is_said_when_it_is_added_or_later(run: Run, sqlite_url: str) -> None:
+    run("add", "Sun", "--utility", "north", "--use", "We help.", "--essential", "usage", "--essential", "RIN")
+    later = run(
+        "describe", "Sun", "--utility", "north", "--use-es", "Ayudamos.", "--terms", "https://sun.example/t"
+    )
+    nothing, wrong, strange = (
+        run("describe", "Sun", "--utility", "north", *given)
+        for given in ((), ("--terms", "http://sun.example/t"), ("--essential", "Everything"))
+    )
+
+    database = Database(sqlite_url)
+    with database.reading() as session:
+        about = session.scalars(select(Application.information)).one()
+    database.close()
+    assert later.exit_code == 0
+    assert about == {
+        "use_statement": "We help.", "essential": ["Usage", "RIN"], "use_statement#es": "Ayudamos.",
+        "tos_uri": "https://sun.example/t",
+    }  # fmt: skip
+    assert (nothing.exit_code, wrong.exit_code, strange.exit_code) == (2, 2, 2)
+    assert "Usage, Billing" in strange.stderr

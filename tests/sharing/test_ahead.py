@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import select
@@ -275,3 +276,27 @@ def test_what_lasts_until_she_stops_it_is_told_of_once_a_year(shared_towns, sun,
         expiring.remind_yearly(shared_towns)
 
     assert told(shared_towns, row) == ["authorization.goes-on", "authorization.granted"]
+
+
+def test_of_two_codes_for_one_yes_the_first_gets_it(shared_towns, sun, ada):
+    says_yes(ada, sun)
+    less = "FB=4_5;IntervalDuration=3600;HistoryLength=86400"
+
+    found = [oauth.in_address(address(ada.arrives(sun, scope=less)))["code"] for _ in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        answers = sorted(each.status_code for each in pool.map(sun.redeem, found))
+
+    assert answers == [200, 400]
+    assert [each.waits_until for each in rows(shared_towns, sun)] == [None]
+
+
+def test_one_that_waits_can_be_changed_and_still_waits(shared_towns, sun, ada):
+    says_yes(ada, sun)
+    [before] = rows(shared_towns, sun)
+
+    page = ada.follows(ada.get(f"{HOME}/share/change/{before.id}", 303))
+    ada.agrees(ada.checks(page, lasting="once"))
+
+    [row] = rows(shared_towns, sun)
+    assert (row.id, row.waits_until) == (before.id, before.waits_until)
+    assert row.ends_at == before.waits_until + DAY

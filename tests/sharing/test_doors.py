@@ -391,3 +391,27 @@ def test_a_utility_without_accounts_forwards_or_says_who_has_them(shared_towns):
         north.client_id, "s-1", south.pkce[1]["code_challenge"],
     )  # fmt: skip
     assert kept.headers["Location"].startswith("https://data.example.org/north/account/share?request=")
+
+
+def test_a_cookie_somebody_planted_is_replaced_unless_it_looks_like_ours(sun):
+    client = sun.app.test_client()
+    given = {}
+    for planted in ("x", "A" * 43):
+        client.set_cookie("__Host-ask", planted)
+        walking.Walker(sun.database, sun.app, client, uuid.uuid4(), "").asks(sun, nonce="n")
+        given[planted] = client.get_cookie("__Host-ask").value
+
+    assert len(given["x"]) == 43
+    assert given["A" * 43] == "A" * 43  # several questions of one browser are open at once
+
+
+def test_the_company_may_ask_for_a_language_where_the_reader_chose_none(shared_towns, sun):
+    ada, bob = (walking.customer(shared_towns, sun.app) for _ in range(2))
+    bob.client.set_cookie("lang", "en")
+
+    asked_for = ada.arrives(sun, nonce="n", ui_locales="fr es-MX")
+    chosen = bob.arrives(sun, nonce="n", ui_locales="es")
+
+    assert asked_for.headers["Content-Language"] == "es"
+    assert "Elija qué compartir" in text(asked_for)
+    assert chosen.headers["Content-Language"] == "en"

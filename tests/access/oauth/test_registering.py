@@ -715,6 +715,8 @@ def test_an_update_that_is_refused_leaves_everything_as_it_was(house: House) -> 
         ({"redirect_uris": [BACK, "https://sun.example.com/other"]}, 1),
         ({"thirdPartyNotifyUri": NOTIFY}, 1),
         ({"client_name": "Valley Electric itself"}, 1),
+        ({"use_statement": "We help you save."}, 1),
+        ({"use_statement#es": "Le ayudamos a ahorrar."}, 1),
     ],
 )
 def test_what_the_operator_looked_at_goes_back_into_review(
