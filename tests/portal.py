@@ -22,7 +22,7 @@ from espi_server import clock
 from espi_server.accounts import sessions, utilities
 from espi_server.accounts.models import Customer, Login
 from espi_server.db import Database
-from tests.make import INSTALLATION
+from espi_server.web.house import EXTENSION
 
 HOUR = 3600
 
@@ -65,8 +65,8 @@ def browser(
         row = session.get_one(Login, login)
         secret = sessions.begin(session, row, amr=amr, lifetime=12 * HOUR, at=at)
     client = app.test_client()
-    name = f"__Host-sid-{code}" if INSTALLATION.startswith("https:") else f"sid-{code}"
-    client.set_cookie(name, secret)
+    is_safe = app.extensions[EXTENSION].settings.base_url.startswith("https:")
+    client.set_cookie(f"__Host-sid-{code}" if is_safe else f"sid-{code}", secret)
     return client
 
 

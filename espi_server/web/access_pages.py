@@ -6,7 +6,7 @@ Every page begins with the utility and the customer who is signed in; an id of a
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -16,7 +16,7 @@ from babel.dates import format_skeleton
 from flask import Response, request
 from sqlalchemy.orm import Session
 
-from espi_server.access import companies, exporting, overview, seen, sharing_places
+from espi_server.access import companies, exporting, overview, seen
 from espi_server.access.grants import ONCE, OPEN_END, STOPPED
 from espi_server.access.guard import Grant
 from espi_server.access.overview import ENDED, LIVE, WAITING, Held, Left
@@ -29,6 +29,8 @@ from espi_server.errors import NotFound
 from espi_server.espi import paths, rows
 from espi_server.espi.query import Query
 from espi_server.espi.rows import BillRows
+from espi_server.espi.scope import Scope
+from espi_server.espi.tables import DataClass
 from espi_server.web import charts, portal, sending, sharing_words, words
 from espi_server.web.house import house
 from espi_server.web.portal import Visit
@@ -176,7 +178,7 @@ def look(code: str, authorization: str) -> Response:
     with house().database.reading() as session:
         visit, held = _live(session, code, authorization)
         view = _view(visit, held)
-        points = {str(id): place for place in held.places for id in place.usage_points}
+        points = _points(held)
         point = _point(points)
         usage = seen.month(session, view, request.args.get("month", ""), point)
         bills = seen.bills(session, view, point)
@@ -189,7 +191,17 @@ def look(code: str, authorization: str) -> Response:
     )  # fmt: skip
 
 
-def _point(points: Mapping[str, sharing_places.Place]) -> uuid.UUID | None:
+def _points(held: Held) -> dict[str, str]:
+    """What each usage point is called: by its place where the company is told all that a place's name is made of."""
+    is_told = {DataClass.BASIC, DataClass.ACCOUNT} <= Scope.parse(held.row.scope).classes
+    every = [(str(id), place) for place in held.places for id in place.usage_points]
+    return {
+        id: sharing_words.place(place) if is_told else _("Meter %(number)s", number=number)
+        for number, (id, place) in enumerate(every, 1)
+    }
+
+
+def _point(points: Collection[str]) -> uuid.UUID | None:
     """The one usage point that is looked at, where they are too many for one page; None for all of few."""
     if len(points) <= AT_ONCE:
         return None
@@ -250,17 +262,17 @@ def _download(
         asking = view.asking(session, Query(), kinds)
     made, media_type, name = write(Feed(house().database, asking))
     turnstile = house().turnstile
-    turnstile.enter(None)
+    turnstile.enter(held.row.customer_id)
     try:
         length, parts = made.body("identity")
         path = paths.batch_subscription("", str(held.row.id)).removeprefix("/")
         _note(visit, held, path, entries=made.entries, size=length)
     except BaseException:
-        turnstile.leave(None)
+        turnstile.leave(held.row.customer_id)
         raise
     answer = _file(parts, media_type, name)
     answer.content_length = length
-    answer.call_on_close(lambda: turnstile.leave(None))
+    answer.call_on_close(lambda: turnstile.leave(held.row.customer_id))
     return answer
 
 
