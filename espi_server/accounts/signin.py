@@ -184,13 +184,32 @@ def half(session: Session, utility_id: uuid.UUID, secret: str) -> Half | None:
     row = session.scalar(select(SigningIn).where(*_waits(utility_id, digest(secret))))
     if row is None:
         return None
-    clear = at_rest.opened(
-        at_rest.keyring(session), SigningIn.__table__.c.sealed, {"digest": row.digest}, row.sealed
-    )
-    given = json.loads(clear)
+    given = _said(session, row)
     return Half(
         row.digest, row.login_id, tuple(given["amr"]), given["acr"], given["at"], given["next"], given["must"]
     )
+
+
+def wanted(session: Session, utility_id: uuid.UUID, secret: str) -> dict[str, Any]:
+    """Where a sign-in that came to nothing was going, as the first page is asked for it."""
+    mine = (
+        SigningIn.digest == digest(secret),
+        SigningIn.utility_id == utility_id,
+        SigningIn.used_at.is_(None),
+    )
+    row = session.scalar(select(SigningIn).where(*mine)) if secret else None
+    if row is None:
+        return {}
+    given = _said(session, row)
+    asked = {"next": given["next"], "second": 1 if given["must"] else None}
+    return {name: value for name, value in asked.items() if value}
+
+
+def _said(session: Session, row: SigningIn) -> dict[str, Any]:
+    column = SigningIn.__table__.c.sealed
+    clear = at_rest.opened(at_rest.keyring(session), column, {"digest": row.digest}, row.sealed)
+    found: dict[str, Any] = json.loads(clear)
+    return found
 
 
 def count_try(session: Session, utility_id: uuid.UUID, key: bytes) -> bool:

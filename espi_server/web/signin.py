@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 import segno
-from flask import Response, request
+from flask import Response, current_app, request
 from markupsafe import Markup
 
 from espi_server import clock
@@ -67,7 +67,8 @@ def sign_in(code: str) -> Response:
             return portal.go(_next(visit, wish.next))
         half = reception().step_up(visit.utility, here, wish)
         return _on(visit, half)
-    if elsewhere is not None and elsewhere.only and not request.args.get("said"):
+    is_plain = not request.args.get("said") and not _came_with_a_request(visit, wish)
+    if elsewhere is not None and elsewhere.only and is_plain:
         return portal.go(portal.href(visit.utility, "signin.away", **_asked()))
     return _page(visit, said=_said(visit, request.args.get("said", "")))
 
@@ -112,6 +113,12 @@ def sign_out(code: str) -> Response:
             signed_out(session, visit.signed_in)
     response = portal.go(portal.href(visit.utility, "signin.sign_in", said="out"))
     return portal.sign_out(response, code)
+
+
+def _came_with_a_request(visit: Visit, wish: Wish) -> bool:
+    """Did a company send her? Then she may want to say that she is no customer here."""
+    asks: Any = current_app.jinja_env.globals["not_a_customer"]
+    return bool(asks(visit.utility, wish.next))
 
 
 def _page(visit: Visit, *, name: str = "", wrong: str = "", said: str = "", status: int = 200) -> Response:
@@ -227,7 +234,10 @@ def _again(visit: Visit, wrong: str, *, status: int = 400) -> Response:
 
 
 def _start_over(visit: Visit) -> Response:
-    return portal.go(portal.href(visit.utility, "signin.sign_in", said="over"))
+    """To the password again, and from there to where she wanted to go."""
+    with house().database.reading() as session:
+        wanted = signin.wanted(session, visit.utility.id, _step(visit.utility.code))
+    return portal.go(portal.href(visit.utility, "signin.sign_in", said="over", **wanted))
 
 
 def app_of(offer: Offer, utility: Utility, secret: str) -> dict[str, Any]:
@@ -282,7 +292,7 @@ def away(code: str) -> Response:
             providers(), elsewhere, _back(visit.utility), next=wish.next, again=again, second=wish.second, max_age=None
         )  # fmt: skip
     except (ProviderAway, NotBelieved):
-        return portal.go(portal.href(visit.utility, "signin.sign_in", said="away"))
+        return portal.go(portal.href(visit.utility, "signin.sign_in", said="away", **_asked()))
     response = portal.go(where)
     kept = house().database.keyring.seal(json.dumps(asdict(begun)).encode(), _place(visit))
     portal.keep(response, _name(_AWAY, code), urlsafe_b64encode(kept).decode(), signin.STEP)
@@ -303,20 +313,22 @@ def back(code: str) -> Response:
         told = provider.finish(providers(), elsewhere, _back(visit.utility), begun, given)
         came = reception().by_provider(visit.utility, elsewhere, told, begun, browser(visit))
     except NotACustomer:
-        return _not_back(visit, "unknown")
+        return _not_back(visit, "unknown", begun)
     except Declined:
-        return _not_back(visit, "declined")
+        return _not_back(visit, "declined", begun)
     except ProviderAway:
-        return _not_back(visit, "away")
+        return _not_back(visit, "away", begun)
     except NotBelieved:
-        return _not_back(visit, "over")
+        return _not_back(visit, "over", begun)
     response = _on(visit, came)
     portal.keep(response, _name(_AWAY, code), "", 0)
     return response
 
 
-def _not_back(visit: Visit, said: str) -> Response:
-    response = portal.go(portal.href(visit.utility, "signin.sign_in", said=said))
+def _not_back(visit: Visit, said: str, begun: Begun | None = None) -> Response:
+    asked: dict[str, Any] = {"next": begun.next} if begun and begun.next else {}
+    asked |= {"second": 1} if begun and begun.must else {}
+    response = portal.go(portal.href(visit.utility, "signin.sign_in", said=said, **asked))
     portal.keep(response, _name(_AWAY, visit.utility.code), "", 0)
     return response
 

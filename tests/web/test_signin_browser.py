@@ -15,7 +15,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 from werkzeug.serving import make_server
 
-from espi_server.accounts import factors, hashing, passkeys, signin, utilities
+from espi_server.accounts import factors, hashing, passkeys, provider, signin, utilities
 from espi_server.accounts.models import Login
 from espi_server.accounts.passkeys import Place
 from espi_server.app import create_app
@@ -74,6 +74,8 @@ def house(copies: Copies, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         make.change(database, Login, Login.id == logins["text"], password_alone=False)
         hashes = factors.hashes(factors.invent())
         with database.writing() as session:
+            south, login = utilities.find(session, "south"), "https://login.example"
+            provider.configure(session, south, issuer=login, client_id="us", secret="a secret")
             factors.keep(session, logins["full"], hashes)
         server = make_server("127.0.0.1", 0, lambda *_: None, threaded=True)
         address = f"http://localhost:{server.server_port}"
@@ -174,6 +176,7 @@ def codes_made(page: Page, house: House) -> None:
 STATES: dict[str, Callable[[Page, House], None]] = {
     "sign in": goes("sign-in"),
     "signed out": goes("sign-in?said=out"),
+    "elsewhere": lambda page, house: page.goto(f"{house.url}/south/account/sign-in?said=unknown"),
     "wrong password": wrong_password,
     "again": goes("sign-in?again=1", "plain"),
     "which way": second("text"),
@@ -223,6 +226,11 @@ def test_axe_finds_nothing_and_the_words_are_easy(browser, house, state):
     text = words_of(page.content().encode())
 
     page.context.close()
+    if state in COLOURED:
+        spanish = opened(browser, house, state, locale="es", viewport={"width": 320, "height": 640})
+        assert spanish.get_attribute("html", "lang") == "es"
+        width = max(width, spanish.evaluate("document.documentElement.scrollWidth"))
+        spanish.context.close()
     assert [
         (name, each["id"], [node["html"][:160] for node in each["nodes"]])
         for name, response in found.items()
