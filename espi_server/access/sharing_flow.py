@@ -11,36 +11,30 @@ import hmac
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from espi_server import clock
 from espi_server.access import consent, grants, people, sharing, sharing_drafts, sharing_places
-from espi_server.access.consent import Agreed, Identified, NotWaiting, Waiting
+from espi_server.access.consent import NotWaiting, Waiting
 from espi_server.access.contacts import MAIL, Contact
 from espi_server.access.models import (
     Application,
     Authorization,
     AuthorizationRequest,
     AuthorizationUsagePoint,
-    ConsentRecord,
 )
 from espi_server.access.oauth.clients import Client, Wanted
 from espi_server.access.oauth.server import Server
 from espi_server.access.opening import PRODUCTION
-from espi_server.access.sharing import Choices, Decision, More, Question
+from espi_server.access.sharing import Choices, More, Question
 from espi_server.access.sharing_drafts import NotYours, SharingDraft
 from espi_server.access.sharing_places import Place
 from espi_server.accounts.models import Login, Utility
-from espi_server.accounts.portal import Portal
 from espi_server.accounts.sessions import SignedIn
 from espi_server.errors import Forbidden, NotFound
 from espi_server.espi.scope import Scope, ScopeError
-
-ANY_TIME: Final = 100 * 365 * 86_400
-METHOD: Final = "sign-in"
 
 
 class OtherBrowser(Forbidden):
@@ -67,20 +61,6 @@ class Arrived:
     asked: Waiting
     fresh: int | None
     needs_second_factor: bool
-
-
-@dataclass(frozen=True)
-class Record:
-    """The text of the page she says yes on, its language, and which words of ours it was made of."""
-
-    shown: str
-    language: str
-    version: str
-
-    @property
-    def digest(self) -> bytes:
-        """SHA-256 of the text."""
-        return hashlib.sha256(self.shown.encode()).digest()
 
 
 @dataclass(frozen=True)
@@ -185,22 +165,6 @@ def asks_no_more(arrived: Arrived, given: Authorization) -> bool:
     return arrived.asked.scope.within(Scope.parse(given.scope))
 
 
-def adopt(server: Server, arrived: Arrived, given: Authorization, here: SignedIn) -> str | None:
-    """Let the company come for what she agreed to before, as it is: where her browser goes."""
-    agreed = Agreed(
-        customer_id=_customer(here),
-        usage_points=shareable(server.session, given),
-        scope=Scope.parse(given.scope),
-        text=given.scope,
-        until=_end_of(given),
-        lasting=given.lasting,
-        identified=_identified(here, []),
-        consent_record_id=given.consent_record_id,
-        adopts=given.id,
-    )
-    return consent.agree(server, arrived.row.digest, agreed)
-
-
 def shareable(session: Session, given: Authorization) -> list[uuid.UUID]:
     """The usage points of an authorization that are still hers to share."""
     opened = opened_by(session, given)
@@ -214,11 +178,6 @@ def opened_by(session: Session, given: Authorization) -> list[uuid.UUID]:
     """The usage points an authorization was given for."""
     mine = AuthorizationUsagePoint.authorization_id == given.id
     return list(session.scalars(select(AuthorizationUsagePoint.usage_point_id).where(mine)))
-
-
-def _end_of(given: Authorization) -> int:
-    """One time begins when the company comes for it."""
-    return clock.seconds() + grants.ONE_TIME if given.lasting == grants.ONCE else given.ends_at
 
 
 # --- drafts ---------------------------------------------------------------------------------------------
@@ -298,7 +257,7 @@ def open_draft(server: Server, id: uuid.UUID, here: SignedIn, cookie: str) -> Fl
     return Flow(
         draft=draft,
         question=question,
-        places=sharing_places.of_customer(session, utility.id, _customer(here)),
+        places=sharing_places.of_customer(session, utility.id, customer_of(here)),
         choices=Choices.of(draft.choices),
         arrived=arrived,
         more=more,
@@ -308,22 +267,27 @@ def open_draft(server: Server, id: uuid.UUID, here: SignedIn, cookie: str) -> Fl
 def _question(
     utility: Utility, application: Application, arrived: Arrived | None, present: Authorization | None
 ) -> tuple[Question, More | None]:
-    if arrived is None and present is None:
-        return Question(utility, application, sharing.registered(application)), None
-    if arrived is None and present is not None:
-        if not is_open(present):
-            raise NotYours()
-        widest, now = sharing.registered(application), Scope.parse(present.scope)
-        # What she gave stays within what the company is registered for, even if that got less since.
-        base = now if now.within(widest) else widest
-        return Question(utility, application, base, widest=widest, present=present, is_change=True), None
-    assert arrived is not None  # noqa: S101 - the two cases above
+    if arrived is not None:
+        return _asked(utility, application, arrived.asked.scope, present)
     if present is None:
-        return Question(utility, application, arrived.asked.scope), None
+        return Question(utility, application, sharing.registered(application)), None
+    if not is_open(present):
+        raise NotYours()
+    widest, now = sharing.registered(application), Scope.parse(present.scope)
+    # What she gave stays within what the company is registered for, even if that got less since.
+    base = now if now.within(widest) else widest
+    return Question(utility, application, base, widest=widest, present=present, is_change=True), None
+
+
+def _asked(
+    utility: Utility, application: Application, scope: Scope, present: Authorization | None
+) -> tuple[Question, More | None]:
+    if present is None:
+        return Question(utility, application, scope), None
     if not grants.is_waiting(present):
         raise NotWaiting()
-    more = sharing.beyond(arrived.asked.scope, Scope.parse(present.scope))
-    return Question(utility, application, arrived.asked.scope, present=present), more
+    more = sharing.beyond(scope, Scope.parse(present.scope))
+    return Question(utility, application, scope, present=present), more
 
 
 def needs(flow: Flow) -> tuple[int | None, bool]:
@@ -332,145 +296,14 @@ def needs(flow: Flow) -> tuple[int | None, bool]:
     return fresh, flow.question.needs_second_factor
 
 
-# --- answering ------------------------------------------------------------------------------------------
-
-
-def decision_with_more(session: Session, flow: Flow) -> Decision:
-    """What she gave before with what she adds now."""
-    given = flow.question.present
-    if given is None:
-        raise NotWaiting()
-    scope = sharing.with_more(flow.question.scope, Scope.parse(given.scope), flow.choices)
-    points = shareable(session, given)
-    length = scope.history_length
-    return Decision(
-        places=tuple(sharing_places.of_points(flow.places, points)),
-        usage_points=tuple(points),
-        scope=scope,
-        until=_end_of(given),
-        lasting=given.lasting or grants.UNTIL,
-        history_from=None if length is None else clock.seconds() - length,
-        left_out=tuple(cls for cls in flow.question.classes if cls not in scope.classes),
-    )
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of a yes: where her browser goes, or the authorization that was recorded or changed."""
-
-    location: str | None = None
-    authorization: uuid.UUID | None = None
-
-
-def share(server: Server, flow: Flow, decision: Decision, record: Record, here: SignedIn) -> Outcome:
-    """Her yes to exactly what `record` shows, once."""
-    session = server.session
-    kept = _keep(session, server.utility, record)
-    taken = sharing_drafts.take(session, flow.draft, {"outcome": "agreed"})
-    if not taken:
-        raise NotWaiting()
-    identified = _identified(here, decision.places)
-    if flow.arrived is not None:
-        location = consent.agree(
-            server, flow.arrived.row.digest, _agreed(flow, decision, kept, identified, here)
-        )
-        return Outcome(location=location)
-    points = _checked_points(session, server.utility, here, decision)
-    by = f"customer:{here.customer_id}"
-    if flow.question.is_change and flow.question.present is not None:
-        until = _until(flow.question.present, decision)
-        terms = grants.Terms(
-            points, str(decision.scope), until, decision.lasting, identified.row, kept.id,
-            keeps_history=decision.keeps_history,
-        )  # fmt: skip
-        grants.change(session, flow.question.present, terms, by=by)
-        return Outcome(authorization=flow.question.present.id)
-    waits = clock.seconds() + Portal.of(server.utility).unused_days * sharing.DAY
-    made = grants.begin(
-        session,
-        flow.question.application,
-        _customer(here),
-        points,
-        scope=str(decision.scope),
-        until=waits + grants.ONE_TIME if decision.lasting == grants.ONCE else decision.until,
-        lasting=decision.lasting,
-        waits_until=min(waits, decision.until) if decision.lasting != grants.ONCE else waits,
-        identified=identified.row,
-        consent_record_id=kept.id,
-        by=by,
-    )
-    return Outcome(authorization=made.id)
-
-
-def _until(present: Authorization, decision: Decision) -> int:
-    """One time of a consent that waits begins when its company comes."""
-    if decision.lasting == grants.ONCE and present.waits_until is not None:
-        return present.waits_until + grants.ONE_TIME
-    return decision.until
-
-
-def _agreed(
-    flow: Flow, decision: Decision, kept: ConsentRecord, identified: Identified, here: SignedIn
-) -> Agreed:
-    return Agreed(
-        customer_id=_customer(here),
-        usage_points=decision.usage_points,
-        scope=decision.scope,
-        until=decision.until,
-        lasting=decision.lasting,
-        identified=identified,
-        consent_record_id=kept.id,
-        adopts=flow.question.present.id if flow.more is not None and flow.question.present else None,
-    )
-
-
-def _checked_points(session: Session, utility: Utility, here: SignedIn, decision: Decision) -> list[Any]:
-    """The usage points themselves, hers and shareable at this very moment."""
-    points = grants.shareable_of(session, utility.id, _customer(here), list(decision.usage_points))
-    if not points or {each.id for each in points} != set(decision.usage_points):
-        raise consent.CannotAgree("What was chosen cannot be shared any more.")
-    return points
-
-
-def refuse(server: Server, flow: Flow, here: SignedIn) -> str | None:
-    """Her no, once: where her browser goes."""
-    if not sharing_drafts.take(server.session, flow.draft, {"outcome": "declined"}):
-        raise NotWaiting()
-    if flow.arrived is not None:
-        return consent.decline(server, flow.arrived.row.digest, customer_id=here.customer_id)
-    if not flow.question.is_change:
-        application = flow.question.application
-        consent.record_no(server.session, server.utility.id, application.id, here.customer_id, "declined")
-    return None
-
-
-def _keep(session: Session, utility: Utility, record: Record) -> ConsentRecord:
-    kept = ConsentRecord(
-        id=uuid.uuid4(),
-        utility_id=utility.id,
-        shown=record.shown,
-        language=record.language,
-        version=record.version,
-        digest=record.digest,
-        shown_at=clock.seconds(),
-    )
-    session.add(kept)
-    session.flush()
-    return kept
-
-
-def _identified(here: SignedIn, places: Sequence[Place]) -> Identified:
-    sellers = sorted({each.lse for each in places if each.is_unbundled and each.lse})
-    return Identified(
-        at=here.at, method=METHOD, amr=here.amr, acr=here.acr, lse=" ".join(sellers)[:256] or None
-    )
+# --- what a page tells her -----------------------------------------------------------------------------
 
 
 def mail(session: Session, here: SignedIn) -> str:
     """Where her receipt goes, as much of it as tells her; empty where it cannot be mailed."""
     hers = (Login.customer_id == here.customer_id, Login.status == "active", Login.email.is_not(None))
     found = session.scalar(select(Login.email).where(*hers).order_by(Login.created_at).limit(1))
-    found = found or people.record(session, _customer(here)).email
+    found = found or people.record(session, customer_of(here)).email
     return Contact(MAIL, found, 0).masked if found else ""
 
 
@@ -489,7 +322,8 @@ def live(session: Session, utility: Utility, here: SignedIn) -> dict[uuid.UUID, 
     return found
 
 
-def _customer(here: SignedIn) -> uuid.UUID:
+def customer_of(here: SignedIn) -> uuid.UUID:
+    """The customer who is signed in; somebody without records has nothing to share."""
     if here.customer_id is None:
         raise NotYours()
     return here.customer_id

@@ -16,6 +16,7 @@ from flask import Response, request
 from espi_server.access import companies as known
 from espi_server.access import (
     sharing,
+    sharing_answers,
     sharing_flow,
 )
 from espi_server.access.models import Authorization
@@ -83,7 +84,7 @@ def _returned(code: str, visit: Visit, secret: str, given: Authorization) -> Res
         server = oauth.server_at(session, code)
         arrived = sharing_flow.arrive(server, secret, asking_browser.shown())
         mine = sharing_flow.mine(session, server.utility, given.id, visit.customer)
-        location = sharing_flow.adopt(server, arrived, mine, visit.customer)
+        location = sharing_answers.adopt(server, arrived, mine, visit.customer)
         company = known.told(visit.utility, arrived.asked.application, words.language())
     day = words.day(datetime.fromtimestamp(given.created_at, ZoneInfo(visit.utility.timezone)))
     return portal.page("sharing/return.html", visit, company=company, location=location, day=day)

@@ -16,14 +16,15 @@ from espi_server.access import companies as known
 from espi_server.access import (
     grants,
     sharing,
+    sharing_answers,
     sharing_drafts,
     sharing_flow,
 )
 from espi_server.access.models import Application
 from espi_server.access.sharing import Decision
+from espi_server.access.sharing_answers import Record
 from espi_server.access.sharing_flow import (
     Flow,
-    Record,
 )
 from espi_server.accounts.models import Utility
 from espi_server.web import asking_browser, oauth, portal, said, words
@@ -79,7 +80,7 @@ def check_posted(code: str, draft: uuid.UUID) -> Response:
             form.get("shown", "").encode("utf-8", "replace"), record.digest.hex().encode()
         ):
             return portal.go(portal.href(visit.utility, "sharing.check", draft=draft, changed=1))
-        outcome = sharing_flow.share(server, flow, decision, record, visit.customer)
+        outcome = sharing_answers.share(server, flow, decision, record, visit.customer)
     if outcome.authorization is not None:
         return portal.go(portal.href(visit.utility, "sharing.receipt", authorization=outcome.authorization))
     return portal.go(outcome.location or portal.href(visit.utility, "sharing.done", draft=draft))
@@ -87,7 +88,7 @@ def check_posted(code: str, draft: uuid.UUID) -> Response:
 
 def _decision(session: Session, flow: Flow) -> Decision:
     if flow.more is not None:
-        return sharing_flow.decision_with_more(session, flow)
+        return sharing_answers.decision_with_more(session, flow)
     return sharing.decide(flow.question, flow.choices, flow.places)
 
 

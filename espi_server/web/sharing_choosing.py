@@ -13,6 +13,7 @@ from werkzeug.datastructures import MultiDict
 
 from espi_server.access import (
     sharing,
+    sharing_answers,
     sharing_drafts,
     sharing_flow,
 )
@@ -108,7 +109,7 @@ def _kept_as_it_was(server: Any, visit: Visit, flow: Flow) -> Response:
     if given is None or arrived is None:
         raise NotWaiting()
     sharing_drafts.take(server.session, flow.draft, {"outcome": "agreed"})
-    return portal.go(str(sharing_flow.adopt(server, arrived, given, visit.customer)))
+    return portal.go(str(sharing_answers.adopt(server, arrived, given, visit.customer)))
 
 
 def _read(form: MultiDict[str, str], flow: Flow, act: str) -> Choices:

@@ -12,6 +12,7 @@ from flask import Response, request
 from espi_server.access import companies as known
 from espi_server.access import (
     consent,
+    sharing_answers,
     sharing_flow,
     sharing_places,
 )
@@ -60,7 +61,7 @@ def given_posted(code: str) -> Response:
     with house().database.writing() as session:
         server = oauth.server_at(session, code)
         mine = sharing_flow.mine(session, server.utility, row.id, visit.customer)
-        location = sharing_flow.adopt(server, arrived, mine, visit.customer)
+        location = sharing_answers.adopt(server, arrived, mine, visit.customer)
     return portal.go(str(location))
 
 

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from espi_server.access import companies as known
 from espi_server.access import (
     sharing,
+    sharing_answers,
     sharing_flow,
     sharing_places,
 )
@@ -78,7 +79,7 @@ def declined(code: str, visit: Visit, draft: uuid.UUID) -> Response:
     with house().database.writing() as session:
         server = oauth.server_at(session, code)
         flow = sharing_flow.open_draft(server, draft, visit.customer, asking_browser.shown())
-        location = sharing_flow.refuse(server, flow, visit.customer)
+        location = sharing_answers.refuse(server, flow, visit.customer)
     return portal.go(location or portal.href(visit.utility, "sharing.done", draft=draft))
 
 
