@@ -31,14 +31,14 @@ class Series(NamedTuple):
 
 
 class Block(NamedTuple):
-    """A stretch of readings, usually a local day, summed up; `count` is how many."""
+    """A stretch of readings, usually a local day, summed up; `number` is how many."""
 
     href: str
     meter_reading: str
     start: int
     duration: int
     total: int
-    count: int
+    number: int
 
 
 class Bill(NamedTuple):
@@ -108,7 +108,8 @@ def read(pieces: Iterable[bytes]) -> Feed:
 
     Raises `xml.etree.ElementTree.ParseError` for one that is not whole.
     """
-    feed, parser = Feed(), XMLPullParser(["end"])
+    feed = Feed()
+    parser: XMLPullParser[Element] = XMLPullParser(["end"])
     for piece in pieces:
         parser.feed(piece)
         _take(feed, parser)
@@ -117,9 +118,10 @@ def read(pieces: Iterable[bytes]) -> Feed:
     return feed
 
 
-def _take(feed: Feed, parser: XMLPullParser) -> None:
-    for _, element in parser.read_events():
-        if element.tag == f"{_ATOM}entry":
+def _take(feed: Feed, parser: XMLPullParser[Element]) -> None:
+    for event in parser.read_events():
+        element = event[-1]
+        if isinstance(element, Element) and element.tag == f"{_ATOM}entry":
             feed.take(element)
             element.clear()
 

@@ -39,10 +39,19 @@ def fetch(store: Store, utility: Utility, id: str) -> str:
     """Fetch everything that is new to us, and say what came of it. Raises Ended or NotNow."""
     home = _home(store, id)
     told = _fetch_usage(store, utility, home, home["resource_uri"], home["etag"])
-    if home["customer_uri"] and not home["name"]:
-        with _get(store, utility, id, home["customer_uri"]) as answer:
-            store.do("UPDATE home SET name = ? WHERE id = ?", _read(answer).customer, id)
+    if not home["name"]:
+        fetch_customer(store, utility, id)
     return told
+
+
+def fetch_customer(store: Store, utility: Utility, id: str) -> str:
+    """Fetch whose home it is, where she shared that: it stands in a feed of its own, apart from usage."""
+    address = _home(store, id)["customer_uri"]
+    if not address:
+        return "She did not share who she is."
+    with _get(store, utility, id, address) as answer:
+        store.do("UPDATE home SET name = ? WHERE id = ?", _read(answer).customer, id)
+    return "We know who she is."
 
 
 def fetch_window(store: Store, utility: Utility, id: str, address: str) -> str:
@@ -137,7 +146,7 @@ def _fetch_usage(store: Store, utility: Utility, home: Row, address: str, etag: 
 
 
 def _counted(found: feed.Feed) -> str:
-    readings, bills = sum(block.count for block in found.blocks), len(found.bills)
+    readings, bills = sum(block.number for block in found.blocks), len(found.bills)
     return f"{readings:,} readings" + (f" and {bills} {'bill' if bills == 1 else 'bills'}" if bills else "")
 
 
@@ -151,7 +160,7 @@ def _keep(db: Connection, id: str, found: feed.Feed, address: str) -> None:
             taken, given = (0.0, amount) if series.is_given else (amount, 0.0)
             db.execute(
                 "INSERT OR REPLACE INTO block VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (id, each.href, each.start, each.duration, series.unit, taken, given, each.count),
+                (id, each.href, each.start, each.duration, series.unit, taken, given, each.number),
             )
     for bill in found.bills:
         db.execute("INSERT OR REPLACE INTO bill VALUES (?, ?, ?, ?, ?)", (id, *bill))

@@ -23,6 +23,7 @@ from .utilities import NotNow, Utility
 
 LARGEST = 1024 * 1024  # bytes of a notification
 _PAUSE = 30  # seconds before a fetch that failed is tried again
+_A_DAY = 86_400  # and for so long: `/authorizations` shows what was missed
 _RESOURCES = "{http://naesb.org/espi}resources"
 _AN_ID = re.compile("[0-9a-f-]{36}")
 
@@ -89,13 +90,14 @@ class Worker:
         utility, now = self._utilities.get(notice["utility"]), int(time.time())
         if utility is None:
             return  # of a registration we no longer have
+        done: int | None = now
         try:
             told = list(self._act(utility, addresses(notice["body"])))
-            done = now
         except NotNow as error:
-            told, done = [("", str(error))], None
+            told = [("", str(error))]
+            done = now if notice["received_at"] < now - _A_DAY else None
         except ElementTree.ParseError as error:
-            told, done = [("", f"It cannot be read: {error}")], now
+            told = [("", f"It cannot be read: {error}")]
         self._store.do(
             "UPDATE notice SET told = ?, done_at = ?, next_at = ? WHERE utility = ? AND id = ?",
             json.dumps(told), done, now + _PAUSE, utility.code, notice["id"],
@@ -126,7 +128,7 @@ class Worker:
                 return homes.look_again(self._store, utility, home["id"])
             if plain == home["resource_uri"]:
                 return homes.fetch_window(self._store, utility, home["id"], address)
-            return "Her name or address changed; we ask for it again with the next visit."
+            return homes.fetch_customer(self._store, utility, home["id"])
         except Ended:
             homes.end(self._store, home["id"], "It no longer lets us in.")
             return "This access has ended."

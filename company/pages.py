@@ -58,11 +58,11 @@ def welcome(code: str) -> str:
 @blueprint.post("/connect/<code>")
 def connect(code: str) -> Any:
     """To the utility, and remember who went (Mode 2, and the last step of Mode 1)."""
-    begun = oauth.begin(_utility(code), _here().settings.callback)
-    _here().store.do(
-        "INSERT INTO attempt VALUES (?, ?, ?, ?, ?)",
-        begun.state, _visitor(), code, begun.verifier, int(time.time()),
-    )  # fmt: skip
+    begun, now = oauth.begin(_utility(code), _here().settings.callback), int(time.time())
+    with _here().store.transaction() as db:
+        db.execute("DELETE FROM attempt WHERE begun_at < ?", (now - TEN_MINUTES,))
+        row = (begun.state, _visitor(), code, begun.verifier, now)
+        db.execute("INSERT INTO attempt VALUES (?, ?, ?, ?, ?)", row)
     return redirect(begun.address, 303)
 
 
@@ -184,7 +184,7 @@ def hear(code: str) -> Any:
     """A notification: check, keep, answer. Fetching comes afterwards, so that the utility need not wait."""
     here, utility, body = _here(), _utility(code), request.get_data()
     try:
-        id = notices.check(utility, request.headers, body)
+        id = notices.check(utility, dict(request.headers), body)
     except notices.Forged:
         return "This is not signed by the utility.", 401
     if notices.keep(here.store, utility, id, body):

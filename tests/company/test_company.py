@@ -481,6 +481,29 @@ def test_a_scope_that_changed_is_learnt_from_a_notification(sun):
     assert sun.browser.get(path).text.count("Not shared: ") == 2
 
 
+def test_whose_home_it_is_is_asked_anew_when_that_changed(sun):
+    path = sun.connects(scope=scope.ASKED.replace("Usage_Billing_Basic", "Usage_Basic"))
+    sun.here.store.do("UPDATE home SET name = 'Somebody'")
+
+    sun.told([sun.home(path)["customer_uri"]])
+
+    assert "We know who she is." in sun.works()
+    assert sun.home(path)["name"] not in ("", "Somebody")
+
+
+def test_what_cannot_be_fetched_for_a_day_is_given_up(sun):
+    path = sun.connects()
+    make.hold(sun.town.database, sun.registered.id)
+    sun.told([sun.home(path)["authorization_uri"]])
+    assert "is still to be worked off" in sun.works()
+
+    sun.here.store.do("UPDATE notice SET next_at = 0, received_at = received_at - 90000")
+
+    page = sun.works()
+    assert "is still to be worked off" not in page
+    assert "invalid_client" in page
+
+
 def test_an_authorization_that_began_at_the_utility_is_noticed(sun):
     access = make.access(sun.town.database, application=_name(sun), customer="C-2", scope="FB=4_5")
 
@@ -595,5 +618,5 @@ def test_feeds_in_pieces_are_read_like_whole_ones():
     found = feed.read(entry[at : at + 7] for at in range(0, len(entry), 7))
 
     [block] = found.blocks
-    assert (block.start, block.duration, block.total, block.count) == (1, 7200, 7, 2)
+    assert (block.start, block.duration, block.total, block.number) == (1, 7200, 7, 2)
     assert found.series(block) == feed.Series("kWh", 1.0, True)
