@@ -19,7 +19,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from espi_server import at_rest, clock
 from espi_server.accounts import hashing
-from espi_server.accounts.passkeys import Passkey
+from espi_server.accounts.passkey_models import Passkey
 from espi_server.at_rest import Sealed
 from espi_server.db import PII, RESTRICTED, Base, Id, Seconds
 from espi_server.errors import BadRequest

@@ -15,8 +15,8 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import webauthn
-from sqlalchemy import Boolean, ForeignKey, LargeBinary, delete, select, update
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
 from webauthn.helpers.exceptions import WebAuthnException
 from webauthn.helpers.structs import (
     AuthenticatorSelectionCriteria,
@@ -28,42 +28,14 @@ from webauthn.helpers.structs import (
 
 from espi_server import at_rest, clock
 from espi_server.accounts.models import Login, Utility
-from espi_server.at_rest import Personal
-from espi_server.db import PII, Base, Database, Digest, Id, Json, Seconds, add_if_new
+from espi_server.accounts.passkey_models import Passkey, SpentChallenge
+from espi_server.db import Database, add_if_new
 from espi_server.errors import BadRequest
 from espi_server.keyring import CannotOpen
 
 LIFETIME: Final = 600  # seconds a ceremony may take
 MOST: Final = 10  # passkeys of a login
 _PLACE: Final = "passkey.challenge"
-
-
-class Passkey(Base):
-    """A passkey of a login. `sign_count` grows with each use where the device counts; `is_synced`: in a cloud, too."""
-
-    __tablename__ = "passkey"
-
-    id: Mapped[Id] = mapped_column(primary_key=True, default=uuid.uuid4)
-    login_id: Mapped[Id] = mapped_column(ForeignKey("login.id", ondelete="CASCADE"), index=True)
-    digest: Mapped[Digest] = mapped_column(unique=True)
-    credential: Mapped[bytes] = mapped_column(LargeBinary)
-    public_key: Mapped[bytes] = mapped_column(LargeBinary)
-    sign_count: Mapped[int]
-    transports: Mapped[Json] = mapped_column(default=list)
-    is_synced: Mapped[bool] = mapped_column(Boolean)
-    name: Mapped[str] = mapped_column(Personal("passkey.name"), info=PII)
-    created_at: Mapped[Seconds]
-    used_at: Mapped[Seconds | None]
-
-
-class SpentChallenge(Base):
-    """The challenge of a ceremony that was answered; it is not taken again."""
-
-    __tablename__ = "spent_challenge"
-
-    digest: Mapped[Digest] = mapped_column(primary_key=True)
-    utility_id: Mapped[Id] = mapped_column(ForeignKey("utility.id"))
-    ends_at: Mapped[Seconds] = mapped_column(index=True)
 
 
 class NoPasskey(BadRequest):

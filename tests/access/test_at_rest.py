@@ -21,7 +21,7 @@ from espi_server.access import reencrypting, securing
 from espi_server.access.models import AuthorizationRequest
 from espi_server.accounts import factors, provider, sessions, signin, utilities
 from espi_server.accounts.models import Account, Customer, Login, LoginSession, Premise, ServiceAgreement
-from espi_server.accounts.passkeys import Passkey
+from espi_server.accounts.passkey_models import Passkey
 from espi_server.at_rest import Personal, Sealed
 from espi_server.cli import main
 from espi_server.db import PII, Database
