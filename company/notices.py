@@ -111,14 +111,14 @@ class Worker:
             home = self._store.one(query, utility.code, plain)
             if home is not None:
                 yield address, self._fetch(utility, home, address, plain)
+            elif "/ApplicationInformation/" in address:
+                yield address, "Our registration changed: something for a person to look at."
             elif plain == address and self._is_authorization(utility, address):
                 found = homes.authorization(utility, address)
                 state = (
                     "began at the utility and waits for its customer" if found["status"] == "1" else "is over"
                 )
                 yield address, f"An authorization {state}."
-            elif "/ApplicationInformation/" in address:
-                yield address, "Our registration changed: something for a person to look at."
             else:
                 yield address, "Nothing we fetch."
 
