@@ -32,7 +32,8 @@ EVERY_CLASS = [each.term for each in DataClass]
 VALUES: dict[str, Any] = {
     "company": "Sun & <Sons>", "utility": "Valley Electric", "shared": EVERY_CLASS, "given": date(2026, 3, 1),
     "until": date(2027, 3, 1), "ended": date(2026, 9, 5), "reason": "expired", "since": date(2026, 9, 4),
-    "record": ["Check before you share", "Places"], "waits": date(2026, 4, 1), "server": "sun.example.org", "endings": ["4471", "8830"], "lse": "East Power", "number": "C-7F3K-9QXM",
+    "record": ["Check before you share", "Places"], "waits": date(2026, 4, 1), "server": "sun.example.org",
+    "endings": ["4471", "8830"], "lse": "East Power", "number": "C-7F3K-9QXM",
 }  # fmt: skip
 
 
