@@ -2,7 +2,7 @@
 
 from espi_server.access import admission, cases, challenge, matching, sharing_drafts, throttle
 from espi_server.access import models as access
-from espi_server.accounts import factors, passkey_models, provider, signin
+from espi_server.accounts import factors, passkey_models, provider_models, signin
 from espi_server.accounts import models as accounts
 from espi_server.adapters import sandbox as adapters
 from espi_server.db import Base
@@ -28,7 +28,7 @@ __all__ = [
     "metadata",
     "notify",
     "passkey_models",
-    "provider",
+    "provider_models",
     "rates",
     "sharing_drafts",
     "signin",

@@ -21,14 +21,13 @@ from urllib.parse import quote, urlencode, urlsplit
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
-from sqlalchemy import Boolean, ForeignKey, select
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from espi_server import at_rest, clock
 from espi_server.accounts.models import Utility
+from espi_server.accounts.provider_models import LoginProvider
 from espi_server.adapters.http import Answer, BadAddress, Client, NoAnswer
-from espi_server.at_rest import Sealed
-from espi_server.db import PII, Base, Id, Name, Seconds
 from espi_server.errors import Problem, Unavailable, Usage
 
 ALGORITHMS: Final = (
@@ -38,25 +37,6 @@ SKEW: Final = 120  # seconds two clocks may be apart
 KEPT: Final = 600  # seconds what a provider says of itself is believed without asking
 PAUSE: Final = 10  # seconds it is left alone after it did not answer
 _FORM: Final = "application/x-www-form-urlencoded"
-
-
-class LoginProvider(Base):
-    """A utility's own OpenID provider. `claim` names the customer by the utility's own reference.
-
-    `only`: there are no passwords here. `second` is what is asked for (`acr_values`) where two factors are wanted.
-    """
-
-    __tablename__ = "login_provider"
-
-    utility_id: Mapped[Id] = mapped_column(ForeignKey("utility.id"), primary_key=True)
-    issuer: Mapped[Name]
-    client_id: Mapped[Name]
-    sealed: Mapped[bytes | None] = mapped_column(Sealed("utility_id"), info=PII)
-    scopes: Mapped[Name]
-    claim: Mapped[Name]
-    second: Mapped[Name]
-    only: Mapped[bool] = mapped_column(Boolean)
-    changed_at: Mapped[Seconds]
 
 
 class BadProvider(Usage):

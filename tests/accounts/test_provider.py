@@ -29,6 +29,7 @@ from espi_server.accounts.provider import (
     ProviderAway,
     Providers,
 )
+from espi_server.accounts.provider_models import LoginProvider
 from espi_server.adapters.http import Answer, Client, NoAnswer, Reach
 from espi_server.db import Database
 from espi_server.settings import DEVELOPMENT_SECRET
@@ -442,7 +443,7 @@ def test_where_there_is_only_the_provider_nobody_comes_in_another_way(town, nort
         login = signin.find(session, utilities.find(session, "north").id, "c-1@mail.example")
         link = signin.link(session, login, signin.RESET)
     with town.writing() as session:
-        row = session.get_one(provider.LoginProvider, utilities.find(session, "north").id)
+        row = session.get_one(LoginProvider, utilities.find(session, "north").id)
         row.only = True
     visitor = Visitor(north)
 
