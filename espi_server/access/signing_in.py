@@ -32,7 +32,6 @@ from espi_server.errors import BadRequest, Forbidden, NotFound
 from espi_server.settings import Settings
 
 APP_AMR: Final = ("otp", "mfa")
-ELSEWHERE: Final = "fed"  # signed in at the utility's own provider, whatever it asked for there
 _AGENT = 200
 
 
@@ -156,9 +155,10 @@ class Reception:
         """Let in whom the utility's own provider names; its first visit opens the login."""
         with self.database.writing() as session:
             login = self._named_there(session, utility, told)
-            amr = told.amr if ELSEWHERE in told.amr else (ELSEWHERE, *told.amr)
-            if told.acr and told.acr in elsewhere.second.split() and "mfa" not in amr:
-                amr = (*amr, "mfa")  # the utility said that this is what two factors are called there
+            there = tuple(each for each in told.amr if each != sessions.ELSEWHERE)
+            if told.acr and told.acr in elsewhere.second.split() and "mfa" not in there:
+                there = (*there, "mfa")  # the utility said that this is what two factors are called there
+            amr = (*there, sessions.ELSEWHERE)
             wish = Wish(begun.next, begun.must)
             return self._on(session, utility, login, amr, wish, browser, acr=told.acr, at=told.at)
 
@@ -306,7 +306,7 @@ class Reception:
         login = session.get_one(Login, half.login_id, with_for_update=True)
         if not signin.is_open(login) or not signin.finish(session, utility.id, half.digest):
             raise StepOver()
-        whole = list(dict.fromkeys([*half.amr, *amr]))
+        whole = [*half.amr, *amr]  # the same word twice where a provider said it before
         return self._enter(
             session, login, whole, browser, half.next, acr=half.acr, at=half.at, remember=remember
         )
@@ -347,7 +347,8 @@ class Reception:
             return False
         if wish.second:
             return True
-        is_alone = "pwd" not in amr or login.password_alone
+        is_ours = "pwd" in amr and sessions.ELSEWHERE not in amr
+        is_alone = not is_ours or login.password_alone
         by_rule = Portal.of(utility).second_factor or factors.kinds(session, login.id).any or not is_alone
         return by_rule and not signin.is_known(session, login, browser.device)
 

@@ -20,12 +20,12 @@ from espi_server import clock
 from espi_server.accounts.models import Login, LoginSession
 
 ACTIVE: Final = "active"
+ELSEWHERE: Final = "fed"  # at the utility's own provider (not in RFC 8176); what it said of it stands before
 _NOTED = 60  # seconds between two notes of when a session was seen last
 # Kinds of proof (RFC 8176): two of different kinds are two factors.
 _KINDS: Final = {
     "pwd": "knows", "pin": "knows", "kba": "knows", "otp": "has", "sms": "has", "tel": "has", "hwk": "has",
     "swk": "has", "sc": "has", "pop": "has", "fpt": "is", "face": "is", "iris": "is", "vbm": "is",
-    "fed": "elsewhere",  # at the utility's own provider (not in RFC 8176)
 }  # fmt: skip
 
 
@@ -51,9 +51,11 @@ class SignedIn:
 
 
 def are_two(amr: Sequence[str]) -> bool:
-    """Are these two factors of different kinds?"""
-    kinds = {_KINDS[each] for each in amr if each in _KINDS}
-    return "mfa" in amr or len(kinds) > 1
+    """Are these two factors of different kinds? One shown here after a sign-in elsewhere makes two."""
+    # A provider that asks for a password is one factor, not two: what it says of its own is counted by itself.
+    at = list(amr).index(ELSEWHERE) if ELSEWHERE in amr else len(amr)
+    kinds = {_KINDS[each] for each in amr[:at] if each in _KINDS}
+    return "mfa" in amr or len(kinds) > 1 or any(each in _KINDS for each in amr[at + 1 :])
 
 
 def begin(

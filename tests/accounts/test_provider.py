@@ -17,7 +17,9 @@ from flask import Flask
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
+from espi_server import clock
 from espi_server.access.models import AuditEvent
+from espi_server.access.signing_in import Browser, Halfway
 from espi_server.accounts import provider, signin, utilities
 from espi_server.accounts.models import Login
 from espi_server.accounts.provider import (
@@ -28,11 +30,13 @@ from espi_server.accounts.provider import (
     Provider,
     ProviderAway,
     Providers,
+    Told,
 )
 from espi_server.accounts.provider_models import LoginProvider
 from espi_server.adapters.http import Answer, Client, NoAnswer, Reach
 from espi_server.db import Database
 from espi_server.settings import DEVELOPMENT_SECRET
+from espi_server.web import signin as pages
 from tests import letterbox, make, ways
 from tests.clients import install
 from tests.copies import Copies
@@ -300,6 +304,21 @@ def test_a_provider_that_cannot_be_is_not_set(town):
             provider.configure(session, utilities.find(session, "north"), **given)
 
 
+@pytest.mark.requirement("CEC5")
+@pytest.mark.parametrize("amr", [(), ("pwd",), ("otp", "sms"), ("fed", "otp"), ("pwd", "fed", "kba")])
+def test_one_factor_there_is_one_factor_here_whatever_it_is_called(town, amr):
+    app = make.app(town)
+    with town.reading() as session:
+        north = utilities.find(session, "north")
+    told = Told(ISSUER, "u-1", "C-1", clock.seconds(), amr, None, None)
+    kept = Begun("s", "n", "v", clock.seconds(), None, "", True)
+
+    with app.test_request_context("/north/account/sign-in/back"):
+        came = pages.reception().by_provider(north, NORTH, told, kept, Browser("here"))
+
+    assert isinstance(came, Halfway)
+
+
 # --- a published provider, unmodified -------------------------------------------------------------------
 
 
@@ -364,7 +383,7 @@ def test_a_published_provider_names_a_customer_and_its_words_are_kept(town, nort
         [row] = signin.open_sessions(session, login.id, idle=900)
     assert login.customer_id == make.customer_id(town, "C-1")
     assert (login.email, login.password_digest) == ("ada@mail.example", None)
-    assert row.amr == ["fed", "pwd"]
+    assert row.amr == ["pwd", "fed"]
     # The second time it is the same way in.
     there(Visitor(north), published)
     with town.reading() as session:

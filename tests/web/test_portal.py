@@ -123,7 +123,11 @@ def test_a_careful_page_asks_for_a_fresh_sign_in_with_two_factors(app, shared_to
 
 @pytest.mark.parametrize(
     ("amr", "two"),
-    [(["pwd"], False), (["pwd", "kba"], False), (["pwd", "otp"], True), (["hwk", "pin"], True), (["mfa"], True)],
+    [
+        (["pwd"], False), (["pwd", "kba"], False), (["pwd", "otp"], True), (["hwk", "pin"], True), (["mfa"], True),
+        (["fed"], False), (["pwd", "fed"], False), (["otp", "fed"], False), (["pwd", "otp", "fed"], True),
+        (["fed", "otp"], True), (["otp", "fed", "otp"], True),
+    ],
 )  # fmt: skip
 def test_two_proofs_of_one_kind_are_one_factor(shared_towns, amr, two):
     login = portal.login(shared_towns, "C-1")
