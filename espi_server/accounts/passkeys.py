@@ -227,7 +227,7 @@ def _challenge_of(given: dict[str, Any]) -> bytes:
     told = response.get("clientDataJSON") if isinstance(response, dict) else None
     try:
         client = json.loads(_bytes(told))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise NoPasskey() from error
     return _bytes(client.get("challenge") if isinstance(client, dict) else None)
 

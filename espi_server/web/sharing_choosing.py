@@ -122,8 +122,9 @@ def _read(form: MultiDict[str, str], flow: Flow, act: str) -> Choices:
         ticked += sorted(shown)
     elif act == "none":
         ticked = [each for each in ticked if each not in shown]
-    elif act.startswith("site-") and act[5:].isdigit() and int(act[5:]) < len(sites):
-        ticked += [each.key for each in sites[int(act[5:])].places]
+    for number, site in enumerate(sites):
+        if act == f"site-{number}":
+            ticked += [each.key for each in site.places]
     classes = form.getlist("classes")
     if act == "asked":
         classes = [cls.term for cls in _asked_for(flow)]

@@ -70,6 +70,7 @@ def _given(code: str) -> tuple[Visit, Arrived, list[Authorization]]:
         server = oauth.server_at(session, code)
         arrived = sharing_flow.arrive(server, request.args.get("request", ""), asking_browser.shown())
         visit = customer(session, code, arrived)
+        sharing_flow.check_customer(arrived, visit.customer)
         rows = sharing_flow.given_ahead(server, arrived, visit.customer)
     return visit, arrived, rows
 

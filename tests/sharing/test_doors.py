@@ -125,6 +125,14 @@ def test_places_that_are_not_hers_are_not_taken_from_the_form(shared_towns, sun,
     assert codes(shared_towns, sun) == before
 
 
+def test_a_button_that_is_not_on_the_page_ticks_nothing(ada, sun):
+    page = asked(ada, sun)
+
+    for forged in ("site-\N{SUPERSCRIPT TWO}", f"site-{'9' * 5000}", "site--1", "site-", "\0", "x" * 9000):
+        shown = ada.follows(ada.chooses(page, places=[], act=forged))
+        assert shown.get_data(as_text=True).count("checked") == 3  # her data, history and end; no place
+
+
 def test_the_second_press_gets_no_second_code(shared_towns, sun, ada):
     second = ada.checks(asked(ada, sun))
     before = codes(shared_towns, sun)
@@ -308,10 +316,14 @@ def test_what_was_asked_by_message_only_its_customer_answers(shared_towns, sun, 
     bob = walking.customer(shared_towns, sun.app, "C-2")
 
     other = bob.get(f"{HOME}/share?request={secret}", 403)
+    form = portal.form_to(bob.get(f"{HOME}/access"), "/sign-out")
+    path = f"{HOME}/share/given?request={secret}"
+    no = bob.client.post(path, data={**form, "act": "decline"})
     page = ada.follows(ada.get(f"{HOME}/share?request={secret}", 303))
     done = ada.follows(ada.agrees(ada.checks(page)))
 
     assert "sent to somebody else" in text(other)
+    assert no.status_code == 403
     assert "W4-SCT" in text(page)
     assert "You said yes to Sun" in text(done)
     with shared_towns.reading() as session:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -676,6 +678,20 @@ def test_the_last_factor_stays_beside_a_password_that_cannot_stand_alone(town, a
     assert "too short" in kept.text
     with town.reading() as session:
         assert factors.kinds(session, bob).app
+
+
+@pytest.mark.parametrize(
+    "told", ["[" * 100_000, "\xff", "1", "{}", '{"challenge": "é"}', '{"challenge": {}}']
+)
+def test_nonsense_is_no_passkey(app, told):
+    visitor = Visitor(app)
+    client = base64.urlsafe_b64encode(told.encode("latin-1")).decode()
+    answer = json.dumps({"rawId": "AA", "response": {"clientDataJSON": client, "transports": [[]]}})
+
+    sent = visitor.post("sign-in/passkey", visitor.get("sign-in"), answer=answer)
+
+    assert sent.status_code == 400
+    assert "The passkey was not taken." in sent.text
 
 
 def test_another_s_passkey_or_nonsense_is_not_taken_off(town, app, ada):
