@@ -71,8 +71,10 @@ class Question:
 
     @property
     def needs_second_factor(self) -> bool:
-        """Are classes asked for that need one?"""
-        return bool(self.most.classes & STATEWIDE)
+        """Are classes asked for that need one, or does she share such already?"""
+        return bool(self.most.classes & STATEWIDE) or (
+            self.present is not None and is_statewide(self.present)
+        )
 
     @property
     def zone(self) -> ZoneInfo:
@@ -91,6 +93,11 @@ class Question:
     @property
     def _has_no_history(self) -> bool:
         return self.present is not None and Scope.parse(self.present.scope).history_length == 0
+
+
+def is_statewide(row: Authorization) -> bool:
+    """Does it hold classes of the Single Statewide Tool?"""
+    return bool(Scope.parse(row.scope).classes & STATEWIDE)
 
 
 def registered(application: Application) -> Scope:

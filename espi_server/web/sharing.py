@@ -38,8 +38,8 @@ from espi_server.web.portal import Visit
 from espi_server.web.sharing_room import (
     PATH,
     begun,
-    customer,
     rooms,
+    said_before,
 )
 from espi_server.web.words import _
 
@@ -60,9 +60,7 @@ def arrive(code: str) -> Response:
     with house().database.reading() as session:
         server = oauth.server_at(session, code)
         arrived = sharing_flow.arrive(server, secret, cookie)
-        visit = customer(session, code, arrived)
-        sharing_flow.check_customer(arrived, visit.customer)
-        given = sharing_flow.given_ahead(server, arrived, visit.customer)
+        visit, given = said_before(server, code, arrived)
         wants_page = "consent" in arrived.asked.prompt.split()
         is_plain = len(given) == 1 and not wants_page and sharing_flow.asks_no_more(arrived, given[0])
     if is_plain:

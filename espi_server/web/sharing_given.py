@@ -25,9 +25,9 @@ from espi_server.web.house import house
 from espi_server.web.portal import Visit
 from espi_server.web.sharing_room import (
     begun,
-    customer,
     origin_of,
     rooms,
+    said_before,
     told,
 )
 from espi_server.web.words import _
@@ -69,9 +69,7 @@ def _given(code: str) -> tuple[Visit, Arrived, list[Authorization]]:
     with house().database.reading() as session:
         server = oauth.server_at(session, code)
         arrived = sharing_flow.arrive(server, request.args.get("request", ""), asking_browser.shown())
-        visit = customer(session, code, arrived)
-        sharing_flow.check_customer(arrived, visit.customer)
-        rows = sharing_flow.given_ahead(server, arrived, visit.customer)
+        visit, rows = said_before(server, code, arrived)
     return visit, arrived, rows
 
 

@@ -20,7 +20,7 @@ from espi_server.access import (
 )
 from espi_server.access.consent import CannotAgree, NotWaiting
 from espi_server.access.models import Application, Authorization
-from espi_server.access.oauth.server import UnknownApplication
+from espi_server.access.oauth.server import Server, UnknownApplication
 from espi_server.access.sharing import Problem as Wrong
 from espi_server.access.sharing_drafts import NotYours
 from espi_server.access.sharing_flow import (
@@ -59,6 +59,16 @@ def begun(code: str, visit: Visit, secret: str, given: uuid.UUID | None) -> Resp
 def customer(session: Session, code: str, arrived: Arrived) -> Visit:
     """Whoever answers a request, signed in as lately and as well as it needs."""
     return portal.customer(session, code, fresh=arrived.fresh, second_factor=arrived.needs_second_factor)
+
+
+def said_before(server: Server, code: str, arrived: Arrived) -> tuple[Visit, list[Authorization]]:
+    """Whoever answers, and what she said yes to before; what needed two factors then does not begin with one."""
+    visit = customer(server.session, code, arrived)
+    sharing_flow.check_customer(arrived, visit.customer)
+    rows = sharing_flow.given_ahead(server, arrived, visit.customer)
+    if any(map(sharing.is_statewide, rows)):
+        visit = portal.customer(server.session, code, fresh=arrived.fresh, second_factor=True)
+    return visit, rows
 
 
 def opened(code: str, draft: uuid.UUID) -> tuple[Visit, Flow]:

@@ -15,7 +15,7 @@ from espi_server.accounts import portal as portals
 from espi_server.accounts import utilities
 from espi_server.energy.models import Change
 from espi_server.notify.models import Outbox
-from tests import make, oauth
+from tests import make, oauth, portal
 from tests.sharing import walking
 from tests.sharing.walking import HOME, text, values
 
@@ -117,6 +117,35 @@ def test_the_company_that_asks_no_more_gets_that_very_consent_after_sign_in_alon
             .order_by(AuditEvent.number)
         ).all()
     assert acts == ["authorization.granted", "authorization.begun"]
+
+
+def test_a_yes_that_needed_two_factors_does_not_begin_with_one(shared_towns):
+    sun = walking.company(
+        shared_towns,
+        f"Sun {uuid.uuid4().hex[:6]}",
+        policy="strict",
+        jwks=walking.KEYS,
+        scope=walking.EVERYTHING,
+    )
+    ada = walking.customer(shared_towns, sun.app)
+    scopes = {
+        "same": "FB=4_5;IntervalDuration=3600;HistoryLength=86400",
+        "more": "FB=4_5_15;IntervalDuration=900;HistoryLength=86400",
+    }
+    page = ada.follows(ada.get(f"{HOME}/share/with/{sun.id}", 303))
+    ada.follows(ada.agrees(ada.checks(page, classes=["Usage", "RIN"])))
+    weak = walking.Walker(
+        shared_towns, sun.app, portal.browser(sun.app, shared_towns, ada.login), ada.login, "C-1"
+    )
+    asked = {name: weak.asks(sun, nonce="n", scope=scope) for name, scope in scopes.items()}
+    arrived = {name: weak.client.get(walking.local(each.location)) for name, each in asked.items()}
+    given = weak.client.get(walking.local(asked["same"].location).replace("/share?", "/share/given?"))
+
+    for each in (*arrived.values(), given):
+        assert "/sign-in?next=" in each.headers["Location"]
+        assert "second=1" in each.headers["Location"]
+    [row] = rows(shared_towns, sun)
+    assert row.waits_until is not None
 
 
 def test_the_company_that_asks_more_is_shown_as_the_difference_and_she_may_leave_it(shared_towns, sun, ada):
