@@ -30,7 +30,7 @@ from espi_server.espi import paths, rows
 from espi_server.espi.query import Query
 from espi_server.espi.rows import BillRows
 from espi_server.espi.scope import Scope
-from espi_server.espi.tables import DataClass
+from espi_server.espi.tables import CLASS_BLOCKS, DataClass
 from espi_server.web import charts, portal, sending, sharing_words, words
 from espi_server.web.house import house
 from espi_server.web.portal import Visit
@@ -193,7 +193,8 @@ def look(code: str, authorization: str) -> Response:
 
 def _points(held: Held) -> dict[str, str]:
     """What each usage point is called: by its place where the company is told all that a place's name is made of."""
-    is_told = {DataClass.BASIC, DataClass.ACCOUNT} <= Scope.parse(held.row.scope).classes
+    whole = {(each, block) for each in (DataClass.BASIC, DataClass.ACCOUNT) for block in CLASS_BLOCKS[each]}
+    is_told = whole <= Scope.parse(held.row.scope).openings
     every = [(str(id), place) for place in held.places for id in place.usage_points]
     return {
         id: sharing_words.place(place) if is_told else _("Meter %(number)s", number=number)
