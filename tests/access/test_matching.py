@@ -415,6 +415,11 @@ def sun(copies: Copies, tmp_path: Path) -> Iterator[Company]:
         database = Database(url, secret=DEVELOPMENT_SECRET)
         letterbox.reachable(database, "C-1", email="ada@example.org")
         portal.login(database, "C-1")
+        # Both customers of the town were delivered with the same account number; here it is hers.
+        hers = make.customer_id(database, "C-1")
+        north = select(Utility.id).where(Utility.code == "north")
+        number = (Account.reference == "A-1") & Account.utility_id.in_(north)
+        make.change(database, Account, number, customer_id=hers)
         choose(database, "account_number", "name")
         yield oauth.company(database)
         database.close()
