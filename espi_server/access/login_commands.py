@@ -100,7 +100,7 @@ def open_command(code: str, email: str) -> None:
     """Open a way in that was closed; the password and the second factor are the ones there were."""
     with opened() as database, database.writing() as session:
         row = signin.find(session, utilities.find(session, code).id, email)
-        row.status = signin.ACTIVE
+        row.status = sessions.ACTIVE
         securing.record(session, row, "login.reopened", actor=operator())
     click.echo(f"Opened {email}.")
 

@@ -53,7 +53,7 @@ def invite(session: Session, login: Login, purpose: str, *, by: str, mail: bool)
     path = f"/account/password/new?link={secret}"
     record(session, login, "login.link", actor=by, purpose=purpose)
     if mail:
-        key = {"digest": signin.digest(secret)}
+        key = {"digest": sessions.digest(secret)}
         row = session.get_one(LoginLink, key["digest"])
         row.sealed = sealing.seal(session, LoginLink, key, {"link": path})
         _tell(session, login, f"login.{purpose}", {"link": key["digest"].hex()}, urgent=True)

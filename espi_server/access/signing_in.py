@@ -366,7 +366,7 @@ class Reception:
     ) -> Inside:
         lifetime = self.settings.session_lifetime
         cookie = sessions.begin(session, login, amr=amr, lifetime=lifetime, acr=acr, at=at)
-        session.get_one(LoginSession, signin.digest(cookie)).agent = browser.agent[:_AGENT] or None
+        session.get_one(LoginSession, sessions.digest(cookie)).agent = browser.agent[:_AGENT] or None
         if browser.session is not None:
             sessions.end(session, browser.session)
         securing.record(session, login, "session.begun", customer=login.customer_id, amr=list(amr))

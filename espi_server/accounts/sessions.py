@@ -71,7 +71,7 @@ def begin(
     secret, now = secrets.token_urlsafe(32), clock.seconds()
     session.add(
         LoginSession(
-            digest=_digest(secret),
+            digest=digest(secret),
             login_id=login.id,
             utility_id=login.utility_id,
             authenticated_at=now if at is None else at,
@@ -92,7 +92,7 @@ def find(session: Session, utility_id: uuid.UUID, secret: str, *, idle: int) -> 
         select(LoginSession, Login)
         .join(Login, Login.id == LoginSession.login_id)
         .where(
-            LoginSession.digest == _digest(secret),
+            LoginSession.digest == digest(secret),
             LoginSession.utility_id == utility_id,
             LoginSession.revoked_at.is_(None),
             LoginSession.ends_at > now,
@@ -138,5 +138,6 @@ def _revoke(session: Session, *which: ColumnElement[bool]) -> None:
     session.execute(live.values(revoked_at=clock.seconds()))
 
 
-def _digest(secret: str) -> bytes:
+def digest(secret: str) -> bytes:
+    """What is kept of a secret that a browser or a letter holds; a fast hash is right for 256 random bits."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()

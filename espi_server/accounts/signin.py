@@ -5,7 +5,6 @@ Whoever brings a secret here (a cookie, a link) is found by its digest, so a cop
 
 from __future__ import annotations
 
-import hashlib
 import json
 import secrets
 import unicodedata
@@ -19,12 +18,12 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from espi_server import at_rest, clock
 from espi_server.accounts.models import Customer, Login, LoginSession, Utility
+from espi_server.accounts.sessions import ACTIVE, digest
 from espi_server.at_rest import Sealed
 from espi_server.db import PII, Base, Code, Database, Digest, Id, Seconds
 from espi_server.errors import Conflict, NotFound, Usage
 
 CUSTOMER: Final = "customer"
-ACTIVE: Final = "active"
 CLOSED: Final = "closed"
 STEP: Final = 600  # seconds between a password and what comes after it
 TRIES: Final = 5  # at the second step; then the password is asked for again
@@ -338,8 +337,3 @@ def forget_old(database: Database) -> None:
         session.execute(delete(LoginLink).where(LoginLink.expires_at <= now - _KEPT))
         session.execute(delete(KnownDevice).where(KnownDevice.ends_at <= now))
         session.execute(delete(LoginSession).where(dead))
-
-
-def digest(secret: str) -> bytes:
-    """What of a secret is kept."""
-    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()

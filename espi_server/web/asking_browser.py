@@ -8,15 +8,14 @@ from typing import Final
 
 from flask import Response, request
 
-from espi_server.web.house import house
-from espi_server.web.portal import keep
+from espi_server.web.portal import cookie, keep
 
 _WELL_FORMED: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 def name() -> str:
     """The cookie's name; one for all questions of a browser, so that two can be open at once."""
-    return "__Host-ask" if house().settings.base_url.startswith("https:") else "ask"
+    return cookie("ask")
 
 
 def shown() -> str:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote, urlencode, urlsplit
 
-from flask import Blueprint, Flask, Response, after_this_request, current_app, request, url_for
+from flask import Blueprint, Flask, Response, after_this_request, request, url_for
 from flask_wtf.csrf import generate_csrf, validate_csrf
 from markupsafe import Markup
 from sqlalchemy.orm import Session
@@ -84,7 +84,7 @@ def prepare(app: Flask) -> None:
         WTF_CSRF_TIME_LIMIT=A_DAY // 2,
     )
     environment: Any = app.jinja_env
-    environment.globals.update(csrf=_csrf, rooms=_rooms, feet=_feet, knows=_knows)
+    environment.globals.update(csrf=_csrf, rooms=_rooms, feet=_feet)
 
 
 def blueprint(name: str) -> Blueprint:
@@ -126,9 +126,14 @@ def customer(session: Session, code: str, *, fresh: int | None = None, second_fa
     return found
 
 
+def cookie(name: str) -> str:
+    """How a cookie of ours is called: bound to this very host where the address is https (RFC 6265bis `__Host-`)."""
+    return _cookie(name, house().settings.base_url.startswith("https:"))
+
+
 def session_cookie(code: str) -> str:
     """The name of the cookie of a signed-in browser at a utility; a browser may be signed in at several."""
-    return _cookie(f"sid-{code}", house().settings.base_url.startswith("https:"))
+    return cookie(f"sid-{code}")
 
 
 def sign_in(response: Response, code: str, secret: str) -> Response:
@@ -254,24 +259,16 @@ def go(where: str) -> Response:
 
 def _rooms() -> list[tuple[str, str]]:
     """What stands at the top of every page of somebody signed in."""
-    return _known(
+    return [
         ("access.index", words._("Who has access")),
         ("sharing.companies", words._("Share with a company")),
         ("signin.security", words._("Signing in")),
-    )
+    ]
 
 
 def _feet() -> list[tuple[str, str]]:
     """What stands at the foot of every page, always in this order."""
-    return _known(("cases.index", words._("Report a problem")))
-
-
-def _known(*pages: tuple[str, str]) -> list[tuple[str, str]]:
-    return [each for each in pages if _knows(each[0])]
-
-
-def _knows(endpoint: str) -> bool:
-    return endpoint in current_app.view_functions
+    return [("cases.index", words._("Report a problem"))]
 
 
 # --- forms ----------------------------------------------------------------------------------------------

@@ -13,19 +13,11 @@ from sqlalchemy.orm import Session
 
 from espi_server import clock
 from espi_server.access import companies as known
-from espi_server.access import (
-    grants,
-    sharing,
-    sharing_answers,
-    sharing_drafts,
-    sharing_flow,
-)
+from espi_server.access import grants, sharing, sharing_answers, sharing_drafts, sharing_flow
 from espi_server.access.models import Application
 from espi_server.access.sharing import Decision
 from espi_server.access.sharing_answers import Record
-from espi_server.access.sharing_flow import (
-    Flow,
-)
+from espi_server.access.sharing_flow import Flow
 from espi_server.accounts.models import Utility
 from espi_server.web import asking_browser, oauth, portal, said, words
 from espi_server.web import sharing_words as say

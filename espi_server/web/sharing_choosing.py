@@ -11,18 +11,11 @@ from flask import Response
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
-from espi_server.access import (
-    sharing,
-    sharing_answers,
-    sharing_drafts,
-    sharing_flow,
-)
+from espi_server.access import sharing, sharing_answers, sharing_drafts, sharing_flow
 from espi_server.access.consent import NotWaiting
 from espi_server.access.sharing import Choices
 from espi_server.access.sharing import Problem as Wrong
-from espi_server.access.sharing_flow import (
-    Flow,
-)
+from espi_server.access.sharing_flow import Flow
 from espi_server.access.sharing_places import Place
 from espi_server.espi.tables import DataClass
 from espi_server.web import asking_browser, oauth, portal

@@ -519,8 +519,7 @@ def _step(code: str) -> str:
 
 
 def _name(kind: str, code: str) -> str:
-    is_safe = house().settings.base_url.startswith("https:")
-    return f"__Host-{kind}-{code}" if is_safe else f"{kind}-{code}"
+    return portal.cookie(f"{kind}-{code}")
 
 
 def _said(visit: Visit, what: str) -> str:

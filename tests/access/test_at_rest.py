@@ -382,7 +382,7 @@ def signed_in(database: Database) -> dict[str, str]:
         factors.settle(session, login.id, pyotp.TOTP(app).now())
         pending = factors.propose(session, login.id)
         cookie = sessions.begin(session, login, amr=("pwd",), lifetime=3600)
-        session.get_one(LoginSession, signin.digest(cookie)).agent = CANARIES["browser"]
+        session.get_one(LoginSession, sessions.digest(cookie)).agent = CANARIES["browser"]
         half = {"amr": [], "acr": None, "at": 1, "next": CANARIES["next"], "must": False}
         step, device = signin.begin(session, login, half), signin.remember(session, login)
         row = {

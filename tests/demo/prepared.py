@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -51,15 +52,18 @@ def served(folder: Path, *, company: bool = False) -> Iterator[Served]:
 
 
 def _free() -> int:
-    """A port that is free, as the next one is: the company beside the demo listens there."""
+    """A port that is free, as the next one is: the company beside the demo listens there.
+
+    Below those that outgoing connections are given, or a neighbour's browser would take it in between.
+    """
     while True:
-        with socket.create_server(("127.0.0.1", 0)) as listening:
-            port: int = listening.getsockname()[1]
-            try:
-                socket.create_server(("127.0.0.1", port + 1)).close()
-            except (OSError, OverflowError):
-                continue
-            return port
+        port = random.randrange(20_000, 32_000)
+        try:
+            for each in (port, port + 1):
+                socket.create_server(("127.0.0.1", each)).close()
+        except OSError:
+            continue
+        return port
 
 
 def empty() -> dict[str, str]:

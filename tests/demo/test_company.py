@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from company import scope
 from espi_server.demo import company, demo
 from espi_server.demo.households import named
 from espi_server.demo.logins import PASSWORD
+from tests.browsing import RULES, browser, needs_chromium
 from tests.demo.prepared import served
-from tests.web.test_browser import QUIET, RULES
 
-CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(not CHROMIUM, reason="chromium is not installed here: run `make system`")
+__all__ = ["browser"]
+
+pytestmark = needs_chromium
 
 SHE = named("single")
 NAME = company.NAME
@@ -77,13 +77,11 @@ class Walk:
 
 
 @pytest.fixture(scope="module")
-def walk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walk]:
+def walk(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[Walk]:
     folder = tmp_path_factory.mktemp("walk") / "demo"
     demo.prepare(folder, days=12)  # up to yesterday: nobody may share what is years old
-    with served(folder, company=True) as running, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET, chromium_sandbox=False)
+    with served(folder, company=True) as running:
         yield Walk(browser.new_context(java_script_enabled=False), running.port)
-        browser.close()
 
 
 @pytest.mark.requirement("F-M1", "UC3.9")

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, Route, sync_playwright
+from playwright.sync_api import Browser, Page, Route
 from sqlalchemy import select
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
@@ -25,14 +25,16 @@ from espi_server.app import create_app
 from espi_server.db import Database
 from espi_server.settings import DEVELOPMENT_SECRET
 from tests import make, oauth, portal
+from tests.browsing import COLOURS, RULES, SCHEMES, browser, needs_chromium
 from tests.copies import Copies
 from tests.oauth import Company
 from tests.sharing import walking
 from tests.towns import build
 from tests.web.reading import grade, words_of
-from tests.web.test_browser import CHROMIUM, COLOURS, QUIET, RULES, SCHEMES
 
-pytestmark = pytest.mark.skipif(not CHROMIUM, reason="chromium is not installed here: run `make system`")
+__all__ = ["browser"]
+
+pytestmark = needs_chromium
 
 NAMES = ("SunWise Home", "GridPeople", "Valley Electric", "Automation Service Providers", "Larkspur Lane")
 COLOURED = {"choose, nothing chosen", "check, changed", "companies", "receipt, waits"}
@@ -95,14 +97,6 @@ def house(copies: Copies, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
             server.shutdown()
             server.server_close()
         database.close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET, chromium_sandbox=False)
-        yield found
-        found.close()
 
 
 def visited(came: list[str]) -> Callable[..., object]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from espi_server import clock
 from espi_server.access import cases
@@ -20,12 +20,14 @@ from espi_server.accounts.models import Login
 from espi_server.db import Database
 from espi_server.settings import DEVELOPMENT_SECRET
 from tests import make, portal
+from tests.browsing import COLOURS, RULES, SCHEMES, browser, needs_chromium
 from tests.copies import Copies
 from tests.serving import serve
 from tests.towns import build
-from tests.web.test_browser import CHROMIUM, COLOURS, QUIET, RULES, SCHEMES
 
-pytestmark = pytest.mark.skipif(not CHROMIUM, reason="chromium is not installed here: run `make system`")
+__all__ = ["browser"]
+
+pytestmark = needs_chromium
 
 LONG = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft & Söhne"
 
@@ -116,14 +118,6 @@ def fill(database: Database) -> dict[str, str]:
 
 
 EMPTY = {"nothing shared": "/access", "nothing left": "/access/history", "no cases": "/cases"}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET, chromium_sandbox=False)
-        yield found
-        found.close()
 
 
 def pages(browser: Browser, place: Place, language: str = "en", **how: object) -> Iterator[tuple[str, Page]]:

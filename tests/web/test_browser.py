@@ -7,13 +7,15 @@ from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
+from tests.browsing import COLOURS, RULES, SCHEMES, browser, needs_chromium
 from tests.espi.check.mutations import FILES
 from tests.serving import serve
 
-CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(not CHROMIUM, reason="chromium is not installed here: run `make system`")
+__all__ = ["browser"]
+
+pytestmark = needs_chromium
 
 GOOD = (FILES / "usage.xml").read_bytes()
 BAD = (
@@ -22,16 +24,8 @@ BAD = (
     .replace(b"<title>Pacific time</title>", b"")
 )
 HOSTILE = b"<!DOCTYPE a><feed/>"
-QUIET = [
-    "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
-# What a page holds is the same in every scheme: only its colours are looked at again.
-COLOURS = {"runOnly": ["cat.color"]}
 # Of the rules of a subject, three look like all: so many make axe slow.
 FEWER = "document.querySelectorAll('.rule ~ .rule ~ .rule ~ .rule').forEach((each) => each.remove())"
-SCHEMES = {"dark": {"color_scheme": "dark"}, "forced colours": {"forced_colors": "active"}}
 PLAIN = {
     "start": "/",
     "tools": "/tools/",
@@ -53,14 +47,6 @@ def server(tmp_path_factory: pytest.TempPathFactory, migrated_file) -> Iterator[
     path = shutil.copy(migrated_file, tmp_path_factory.mktemp("browser") / "espi.sqlite")
     with serve(f"sqlite:///{path}", checks_per_hour=1_000) as running:
         yield running.url
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET, chromium_sandbox=False)
-        yield found
-        found.close()
 
 
 def opened(browser: Browser, server: str, state: str, **how) -> Page:
