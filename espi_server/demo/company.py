@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -27,7 +28,7 @@ from espi_server.accounts import utilities
 from espi_server.accounts.models import Utility
 from espi_server.db import Database
 from espi_server.demo.households import COMPANIES
-from espi_server.demo.serving import PortTaken, check_port
+from espi_server.demo.serving import HOST, PortTaken, answers, check_port
 from espi_server.notify import signing
 from espi_server.notify.webhooks import reach
 from espi_server.settings import PREFIX, Settings
@@ -43,6 +44,7 @@ FOLDER: Final = Path(__file__).resolve().parent.parent.parent / "company"
 NEEDS: Final = ("authlib", "flask", "requests", "standardwebhooks")
 HIGHEST: Final = 65_535
 PATIENCE: Final = 10  # seconds it has to stop
+STARTING: Final = 60  # seconds it has to start: a busy machine needs several
 # It ends when we do, however we do: then nobody holds the other end of its standard input.
 _RUN = """
 import os, runpy, threading
@@ -60,8 +62,10 @@ def beside(now: Settings, folder: Path, port: int, *, wanted: bool = True) -> It
     if obstacle or not wanted:
         yield ""
         return
-    with _running(entered(now, folder, port), port):
-        yield address(port)
+    with _running(entered(now, folder, port), port) as listens:
+        if not listens:
+            tell(f"{NAME}, the example of a company, did not start. What it said is above.")
+        yield address(port) if listens else ""
 
 
 def address(port: int) -> str:
@@ -174,7 +178,8 @@ def _obstacle(port: int) -> str:
 
 
 @contextmanager
-def _running(file: Path, port: int) -> Iterator[None]:
+def _running(file: Path, port: int) -> Iterator[bool]:
+    """Its process for as long as this lasts; whether it listens, which nobody is told before it is so."""
     process = subprocess.Popen(  # noqa: S603 - this very interpreter, and a program of ours
         [sys.executable, "-c", _RUN],
         cwd=FOLDER.parent,
@@ -184,11 +189,21 @@ def _running(file: Path, port: int) -> Iterator[None]:
     )
     owner = os.getpid()
     try:
-        yield
+        yield _listens(process, port)
     finally:
         if os.getpid() == owner:  # gunicorn's workers, which were forked meanwhile, come by here too
             process.terminate()
-            process.wait(PATIENCE)
+            process.communicate(timeout=PATIENCE)
+
+
+def _listens(process: subprocess.Popen[bytes], port: int) -> bool:
+    """Wait until it does; it does not where it ended, or not in time."""
+    patience = time.monotonic() + STARTING
+    while process.poll() is None and time.monotonic() < patience:
+        if answers(HOST, port):
+            return True
+        time.sleep(0.05)
+    return False
 
 
 def _environment(file: Path, port: int) -> dict[str, str]:

@@ -77,11 +77,12 @@ def check_port(port: int) -> None:
             trial.bind((HOST, port))
         except OSError as error:
             raise _taken(port, error) from error
-    if _answers("::1", port):
+    if answers("::1", port):
         raise _taken(port, None)
 
 
-def _answers(host: str, port: int) -> bool:
+def answers(host: str, port: int) -> bool:
+    """Does anybody listen there?"""
     try:
         with socket.create_connection((host, port), timeout=0.5):
             return True

@@ -35,7 +35,7 @@ class Served(NamedTuple):
 @contextmanager
 def served(folder: Path, *, company: bool = False) -> Iterator[Served]:
     """The demo in this folder, served on a free port by the command itself, and the company on the next one."""
-    port = _free()
+    port = free()
     beside = "--company" if company else "--no-company"
     process = subprocess.Popen(
         [sys.executable, "-c", MAIN, "demo", "--folder", str(folder), "--port", str(port), beside],
@@ -51,7 +51,7 @@ def served(folder: Path, *, company: bool = False) -> Iterator[Served]:
         process.communicate()
 
 
-def _free() -> int:
+def free() -> int:
     """A port that is free, as the next one is: the company beside the demo listens there.
 
     Below those that outgoing connections are given, or a neighbour's browser would take it in between.

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import requests
 from click.testing import CliRunner
 from rich.console import Console
 from sqlalchemy import func, select
@@ -28,7 +29,7 @@ from espi_server.demo.serving import PortTaken, check_port
 from espi_server.energy.importer import Progress
 from espi_server.energy.models import IntervalBlock, Resource, UsagePoint
 from espi_server.espi import atom, safe
-from tests.demo.prepared import DAYS, END, PATIENCE, served
+from tests.demo.prepared import DAYS, END, PATIENCE, free, served
 
 
 @pytest.fixture
@@ -340,3 +341,17 @@ def test_without_its_port_or_its_packages_the_demo_runs_without_the_company(own_
     told = capsys.readouterr().err
     assert told.count("is not started") == 3
     assert "pip install -r company/requirements.txt" in told
+
+
+def test_the_company_is_told_of_only_once_it_listens(own_demo, monkeypatch, capsys):
+    now = demo.settings(own_demo)
+    port = free()
+
+    with company.beside(now, own_demo, port) as there:
+        assert there == company.address(port)
+        assert requests.get(there, timeout=10).ok
+    monkeypatch.setattr(company, "_RUN", "raise SystemExit(3)")
+    with company.beside(now, own_demo, port) as there:
+        assert there == ""
+
+    assert "did not start" in capsys.readouterr().err
