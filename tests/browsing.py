@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
 
 CHROMIUM = shutil.which("chromium")
 needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="chromium is not installed here: run `make system`")
@@ -26,3 +28,30 @@ def browser() -> Iterator[Browser]:
         found = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET, chromium_sandbox=False)
         yield found
         found.close()
+
+
+@pytest.fixture(scope="module")
+def tab(browser: Browser) -> Iterator[Page]:
+    """One tab for all that a module looks at: opening one costs several times what looking at a page does."""
+    page = browser.new_context().new_page()
+    yield page
+    page.context.close()
+
+
+_FAULTS = """asked => axe.run(document, {...asked, resultTypes: ["violations"]}).then(found =>
+    found.violations.map(each => [each.id, each.nodes.map(node => node.html.slice(0, 160))]))"""
+
+
+def faults(page: Page, *, in_colours: bool = True) -> list[tuple[str, Any]]:
+    """What axe finds on a page in light, and (`in_colours`) what of it differs in dark and in forced colours."""
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(Axe().axe_script)
+    asked: Mapping[str, Any] = {"light": (RULES, {})}
+    if in_colours:
+        asked = {**asked, **{name: (COLOURS, scheme) for name, scheme in SCHEMES.items()}}
+    found = []
+    for name, (rules, scheme) in asked.items():
+        page.emulate_media(**scheme)
+        found += [(name, each) for each in page.evaluate(_FAULTS, rules)]
+    page.emulate_media(color_scheme="light", forced_colors="none")
+    return found
