@@ -2,6 +2,8 @@
 
 with serve(database_url, feeds=40) as server:
     httpx.get(f"{server.url}/healthz")
+
+`serve_here` is for browsers that look at pages: the same application, in a thread of the test's own process.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,9 +21,15 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
+from flask import Flask
+from werkzeug.serving import make_server
+
 from espi_server import shell
+from espi_server.app import create_app
+from espi_server.db import Database
 from espi_server.settings import DEVELOPMENT_SECRET, PREFIX, Settings
 from espi_server.shell import options
+from tests import make
 
 APPLICATION = "espi_server.app:create_app()"
 ROOT = Path(__file__).resolve().parent.parent
@@ -74,6 +83,22 @@ def serve(
             yield Server(url, process, log)
         finally:
             _stop(process)
+
+
+@contextmanager
+def serve_here(database: Database, **settings: Any) -> Iterator[tuple[str, Flask]]:
+    """The address of an application over an open database, and the application."""
+    server = make_server("127.0.0.1", 0, lambda *_: None, threaded=True)
+    url = f"http://localhost:{server.server_port}"
+    server.app = app = create_app(make.settings(base_url=url, **settings), database)
+    running = threading.Thread(target=server.serve_forever, daemon=True)
+    running.start()
+    try:
+        yield url, app
+    finally:
+        server.shutdown()
+        running.join()
+        server.server_close()
 
 
 @contextmanager

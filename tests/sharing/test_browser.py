@@ -10,7 +10,6 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Route
 from sqlalchemy import select
 from werkzeug.serving import make_server
@@ -25,7 +24,7 @@ from espi_server.app import create_app
 from espi_server.db import Database
 from espi_server.settings import DEVELOPMENT_SECRET
 from tests import make, oauth, portal
-from tests.browsing import COLOURS, RULES, SCHEMES, browser, needs_chromium
+from tests.browsing import browser, faults, needs_chromium
 from tests.copies import Copies
 from tests.oauth import Company
 from tests.sharing import walking
@@ -269,25 +268,6 @@ def secret_in(page: Page, house: House, name: str, scope: str = walking.EVERYTHI
     return answer.headers["location"].partition("request=")[2]
 
 
-def audited(page: Page, schemes: dict[str, dict[str, str]]) -> dict[str, list[object]]:
-    """What axe finds, in light and in these schemes."""
-    found = {"light": Axe().run(page, options=RULES).response}
-    for name, scheme in schemes.items():
-        page.emulate_media(**scheme)
-        found[name] = Axe().run(page, options=COLOURS).response
-    page.emulate_media(color_scheme="light", forced_colors="none")
-    wrong = {
-        name: [
-            (each["id"], [node["html"][:120] for node in each["nodes"]]) for each in response["violations"]
-        ]
-        for name, response in found.items()
-    }
-    unsure = {each["id"] for response in found.values() for each in response["incomplete"]} - {
-        "color-contrast"
-    }
-    return {name: each for name, each in {**wrong, "unsure": sorted(unsure)}.items() if each}
-
-
 def plainly(page: Page) -> str:
     """What the page says, with one short name for everybody."""
     text = words_of(page.content().encode())
@@ -304,8 +284,8 @@ def test_every_page_is_for_everybody(house: House, browser: Browser) -> None:
         page.wait_for_load_state()
         found = {
             "wide": page.evaluate("document.documentElement.scrollWidth") > 320,
-            "axe": audited(page, SCHEMES if state in COLOURED else {}),
             "hard": grade(plainly(page)) > 6,
+            "axe": faults(page, in_colours=state in COLOURED),
             "title": " - Valley Electric" not in page.title(),
         }
         assert (state, {name: each for name, each in found.items() if each}) == (state, {})
