@@ -3,14 +3,17 @@
 A document with the comment `<!-- tests: run against the demo -->` has its `sh` blocks run in order, by one shell, in
 the folder of a demo that is being served; one with `<!-- tests: run beside the samples -->` in an empty folder with
 `samples/` in it. Every line of an `output` block must occur in what the block before it printed. Blocks without a
-language are for the eye only.
+language are for the eye only. Where a block ends in `read`, a person is waited for: she is told the line printed last,
+and what she comes back with is typed.
 """
 
 from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Iterator, Mapping
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,7 +22,8 @@ SAMPLES = "<!-- tests: run beside the samples -->"
 ADDRESS = "localhost:8000"  # as documents write it
 
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_SEPARATOR = "\x1e"
+_READ = re.compile(r"^read ", re.MULTILINE)
+_SEPARATOR, _WAITS = "\x1e", "\x1d\n"
 _PATIENCE = 120  # seconds for a whole document
 
 
@@ -51,25 +55,58 @@ def blocks(text: str) -> Iterator[Block]:
         yield Block(match[1], match[2], text.count("\n", 0, match.start()) + 1)
 
 
-def run(document: Path, folder: Path, environment: Mapping[str, str], *, address: str = ADDRESS) -> None:
+def run(
+    document: Path,
+    folder: Path,
+    environment: Mapping[str, str],
+    *,
+    address: str = ADDRESS,
+    person: Callable[[str], str] = str,
+) -> None:
     """Run a document in a folder; `Broken` names the line of what failed, or of what was promised in vain."""
     promised = list(blocks(document.read_text("utf-8").replace(ADDRESS, address)))
     commands = [block for block in promised if block.language == "sh"]
-    script = "".join(f"printf '{_SEPARATOR}%s\\n' {block.line}\n{block.text}\n" for block in commands)
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script],
-        cwd=folder,
-        env=dict(environment),
-        capture_output=True,
-        text=True,
-        timeout=_PATIENCE,
-        check=False,
-    )
-    printed = _by_line(done.stdout)
-    if done.returncode:
+    script = "".join(f"printf '{_SEPARATOR}%s\\n' {block.line}\n{_waiting(block)}\n" for block in commands)
+    code, output, problem = _typed(script, folder, environment, person)
+    printed = _by_line(output)
+    if code:
         line = max(printed, default=0)
-        raise Broken(f"{document.name}:{line} ended with {done.returncode}: {done.stderr.strip()}")
+        raise Broken(f"{document.name}:{line} ended with {code}: {problem.strip()}")
     _compare(document, promised, printed)
+
+
+def _waiting(block: Block) -> str:
+    return _READ.sub(r"printf '\\035\\n'; \g<0>", block.text)
+
+
+def _typed(
+    script: str, folder: Path, environment: Mapping[str, str], person: Callable[[str], str]
+) -> tuple[int, str, str]:
+    """How the shell ended, what it printed, and what it complained of."""
+    said = [""]
+    with (
+        tempfile.TemporaryFile("w+", encoding="utf-8") as problem,
+        subprocess.Popen(
+            ["bash", "-euo", "pipefail", "-c", script],
+            cwd=folder, env=dict(environment), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=problem, text=True,
+        ) as shell,
+    ):  # fmt: skip
+        assert shell.stdin
+        assert shell.stdout
+        impatient = threading.Timer(_PATIENCE, shell.kill)
+        impatient.start()
+        try:
+            for line in shell.stdout:
+                if line == _WAITS:
+                    shell.stdin.write(person(said[-1].strip()) + "\n")
+                    shell.stdin.flush()
+                else:
+                    said.append(line)
+        finally:
+            impatient.cancel()
+        code = shell.wait()
+        problem.seek(0)
+        return code, "".join(said), problem.read()
 
 
 def _by_line(output: str) -> dict[int, str]:

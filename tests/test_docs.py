@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from espi_server.demo import demo
+from espi_server.demo.households import named
+from espi_server.demo.logins import PASSWORD
 from espi_server.energy.feed import FeedChanged
 from espi_server.errors import (
     BadRequest,
@@ -25,6 +27,7 @@ from espi_server.web import explained
 from tests import docs, typed
 from tests.conftest import ROOT
 from tests.demo.prepared import DAYS, empty, served
+from tests.person import Person
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +60,32 @@ def test_a_document_keeps_its_word_against_the_demo(document, lived_in, programs
         folder,
         empty() | {"PATH": programs, "ESPI_DEMO_PORT": str(port)},
         address=f"localhost:{port}",
+        person=Reader(),
     )
+
+
+class Reader:
+    """Who reads along plays the customer too, in a browser that remembers her."""
+
+    def __init__(self):
+        self.she = Person()
+
+    def __call__(self, address):
+        """Open what was printed, do what the document says, and come back with where that ended."""
+        self.she.opens(address)
+        if "/oauth/authorize?" in address:
+            self.shares()
+        else:
+            self.she.follows("Stop sharing", "Terminal Energy")
+            self.she.presses("Stop sharing")
+        return self.she.address
+
+    def shares(self):
+        self.she.signs_in(named("single").email, PASSWORD)
+        self.she.ticks("places")
+        self.she.presses("Select what Terminal Energy asks for")
+        self.she.presses("Continue", history="all", lasting="stopped")
+        self.she.presses("Share my data")
 
 
 @pytest.mark.parametrize("document", docs.marked(ROOT, docs.SAMPLES), ids=lambda path: path.name)
@@ -107,6 +135,15 @@ def test_blocks_share_one_shell_and_a_block_for_the_eye_is_not_run(tmp_path):
     )
 
     docs.run(guide, tmp_path, os.environ)
+
+
+def test_a_block_that_ends_in_read_waits_for_a_person_and_types_what_she_comes_back_with(tmp_path):
+    guide = written(
+        tmp_path,
+        "```sh\necho look\necho there\nread -r SAID\n```\n\n```sh\necho $SAID\n```\n\n```output\nThere!\n```\n",
+    )
+
+    docs.run(guide, tmp_path, os.environ, person=lambda told: f"{told.capitalize()}!")
 
 
 def test_every_code_an_answer_can_carry_is_explained():

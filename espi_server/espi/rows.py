@@ -14,7 +14,7 @@ from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from enum import Enum
 from functools import cache
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 from espi_server.espi import paths
 from espi_server.espi.atom import Entry
@@ -39,7 +39,9 @@ VERSION = 1
 
 Row = tuple[str, ...]
 
-_MONEY = -5  # the power of ten of every amount, whatever a ReadingType says
+MONEY = -5
+"""The power of ten of every amount, whatever a ReadingType says."""
+
 _POWERS = range(-40, 41)  # beyond them a number is written with its exponent
 _FORMULA = tuple("=+-@\t\r\n")
 
@@ -133,6 +135,46 @@ class Table(Protocol):
         """The rows of an entry; None for one that is no row itself but tells about others."""
 
 
+class Told(NamedTuple):
+    """The readings of one IntervalBlock, with what stands elsewhere about them."""
+
+    ids: dict[str, str]
+    """Those in the block's own address, by kind."""
+    type: ReadingType
+    readings: Readings
+
+    @property
+    def power(self) -> int:
+        """The power of ten every value is multiplied by."""
+        return int(self.type.power_of_ten_multiplier or 0)
+
+
+class Blocks:
+    """IntervalBlocks of a feed, whose entries come in its order: ReadingType and MeterReading before their blocks."""
+
+    def __init__(self) -> None:
+        self._types: dict[str, ReadingType] = {}
+        self._series: dict[str, str] = {}
+
+    def told(self, entry: Entry) -> Told | None:
+        """What an IntervalBlock says; None for any other entry, which is noted where it tells about blocks."""
+        for content in entry.contents:
+            match split(str(content.tag)):
+                case (namespace, "IntervalBlock") if namespace == ESPI:
+                    return self._block(entry, content)
+                case (namespace, "ReadingType") if namespace == ESPI:
+                    self._types[_last(entry, "self")] = ReadingType.read(content)
+                case (namespace, "MeterReading") if namespace == ESPI:
+                    types = (href for href in entry.hrefs("related") if "/ReadingType/" in href)
+                    self._series[_last(entry, "self")] = next(types, "").rpartition("/")[2]
+        return None
+
+    def _block(self, entry: Entry, block: Element) -> Told:
+        ids = _ids(entry)
+        type_ = self._types.get(self._series.get(ids.get("MeterReading", ""), ""), ReadingType())
+        return Told(ids, type_, read(block, interval_length=type_.interval_length))
+
+
 class ReadingRows:
     """One row a reading. Entries come as in a feed: a ReadingType and a MeterReading before its IntervalBlocks."""
 
@@ -157,28 +199,15 @@ class ReadingRows:
 
     def __init__(self, zone: tzinfo) -> None:
         self._zone = zone
-        self._types: dict[str, ReadingType] = {}
-        self._series: dict[str, str] = {}
+        self._blocks = Blocks()
 
     def rows(self, entry: Entry) -> Iterator[Row] | None:
         """The readings of an IntervalBlock."""
-        for content in entry.contents:
-            match split(str(content.tag)):
-                case (namespace, "IntervalBlock") if namespace == ESPI:
-                    return self._block(entry, content)
-                case (namespace, "ReadingType") if namespace == ESPI:
-                    self._types[_last(entry, "self")] = ReadingType.read(content)
-                case (namespace, "MeterReading") if namespace == ESPI:
-                    types = (href for href in entry.hrefs("related") if "/ReadingType/" in href)
-                    self._series[_last(entry, "self")] = next(types, "").rpartition("/")[2]
-        return None
+        told = self._blocks.told(entry)
+        return None if told is None else self._rows(told)
 
-    def _block(self, entry: Entry, block: Element) -> Iterator[Row]:
-        ids = _ids(entry)
-        series = ids.get("MeterReading", "")
-        type_ = self._types.get(self._series.get(series, ""), ReadingType())
-        readings = read(block, interval_length=type_.interval_length)
-        power = int(type_.power_of_ten_multiplier or 0)
+    def _rows(self, told: Told) -> Iterator[Row]:
+        ids, type_, readings = told
         currency = word(Currency, type_.currency)
         said = (word(UnitSymbolKind, type_.uom), word(FlowDirectionKind, type_.flow_direction))
         commodity = word(CommodityKind, type_.commodity)
@@ -186,7 +215,7 @@ class ReadingRows:
             readings.cells(name).tolist()
             for name in ("start", "duration", "value", "cost", "tou", "tier", "cpp")
         ]
-        qualities = _qualities(readings, type_.default_quality)
+        qualities = quality_words(readings, type_.default_quality)
         for quality, (start, duration, value, cost, tou, tier, cpp) in zip(
             qualities, zip(*columns, strict=True), strict=True
         ):
@@ -195,16 +224,16 @@ class ReadingRows:
                 utc(start),
                 local(start, self._zone),
                 str(duration),
-                number(value, power),
+                number(value, told.power),
                 *said,
                 commodity,
                 quality,
-                number(cost, _MONEY),
+                number(cost, MONEY),
                 currency if cost != MISSING else "",
                 number(tou),
                 number(tier),
                 number(cpp),
-                series,
+                ids.get("MeterReading", ""),
                 ids.get("Subscription", ""),
             )
 
@@ -245,7 +274,7 @@ class BillRows:
         if isinstance(field.leaf, Choice):
             return [word(field.leaf.members, value)]
         if isinstance(field.leaf, Whole):
-            return [utc(value) if field.name == "statusTimeStamp" else number(value, _MONEY)]
+            return [utc(value) if field.name == "statusTimeStamp" else number(value, MONEY)]
         return [text(value)]
 
 
@@ -271,7 +300,7 @@ BillRows.columns = (
 )
 
 
-def _qualities(readings: Readings, default: int | None) -> Iterator[str]:
+def quality_words(readings: Readings, default: int | None) -> Iterator[str]:
     """The word of each reading's quality; of several, all."""
     words = {
         code: word(QualityOfReading, code) for code in set(readings.cells("quality").tolist()) - {MISSING}
