@@ -24,6 +24,7 @@ from .utilities import NotNow, Utility
 HERE = "sunwise"
 TEN_MINUTES = 600
 DAYS = 35  # of a chart
+NO_END = 7_258_118_400  # 2200: what lasts until its customer stops it, as ESPI wants an end
 
 blueprint = Blueprint("pages", __name__)
 
@@ -247,6 +248,14 @@ def _refused(title: str, words: str) -> tuple[str, int]:
 def _day(seconds: int, zone: ZoneInfo) -> str:
     at = datetime.fromtimestamp(seconds, zone)
     return f"{at:%B} {at.day}, {at.year}"
+
+
+@blueprint.app_template_filter()
+def lasts(until: int, stands: bool) -> str:
+    """How long we may read. Who shares until she stops it has no day in mind; the standard's is then far off."""
+    if until >= NO_END:
+        return "Until she stops it." if stands else "She would have stopped it herself."
+    return f"{'Until' if stands else 'It would have run until'} {moment(until)}."
 
 
 @blueprint.app_template_filter()

@@ -1,6 +1,6 @@
 """All rows of the house under one name, for migrations and for the linter over the metadata."""
 
-from espi_server.access import admission, cases, challenge, matching, sharing_drafts, throttle
+from espi_server.access import admission, cases, challenge, forwarding, matching, sharing_drafts, throttle
 from espi_server.access import models as access
 from espi_server.accounts import factors, passkey_models, provider_models, signin
 from espi_server.accounts import models as accounts
@@ -23,6 +23,7 @@ __all__ = [
     "challenge",
     "energy",
     "factors",
+    "forwarding",
     "jobs",
     "matching",
     "metadata",

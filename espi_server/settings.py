@@ -146,6 +146,11 @@ class Settings:
         "none: by invitation only",
     )
     authority_issuer: str = setting("", _text, "what the central authority calls itself in them (`iss`)")
+    authority_mail: str = setting(
+        "",
+        _mailbox,
+        "where the central authority takes reports about companies, for `espi-server case forward`",
+    )
     workers: int = setting(1, _number, "server processes")
     threads: int = setting(32, _number, "threads per process; at least 32, so slow readers leave room")
     feeds: int = setting(24, _number, "feeds one process streams at once; below `threads`")

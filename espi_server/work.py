@@ -14,6 +14,7 @@ from espi_server.access import (
     closing,
     disclosure_seals,
     expiring,
+    forwarding,
     letters,
     login_letters,
     matching,
@@ -97,6 +98,7 @@ def sender(database: Database, settings: Settings) -> Sender:
     said = {
         **letters.composers(),
         **alarms.composers(settings.alarm_mail),
+        **forwarding.composers(settings.authority_mail),
         **sealed_letters.composers(),
         **login_letters.composers(settings.base_url),
         **asking.composers(settings),

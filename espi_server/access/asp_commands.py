@@ -45,15 +45,21 @@ _TOLD = {
     "--terms-version": ("tos_version", "Which version of them."),
     "--privacy-email": ("privacy_email", "Where customers write to have their data deleted."),
 }
+_LISTED = {
+    "--essential": (describing.ESSENTIAL, "Data it cannot do without, such as Usage"),
+    "--service": (describing.SERVICES, f"What it does for customers: {', '.join(describing.KINDS)}"),
+    "--language": (describing.LANGUAGES, "A language its people speak, such as es"),
+    "--area": (describing.AREAS, "A place it serves, such as Fresno County; none: wherever the utility does"),
+}
 
 
 def told_options(command: Any) -> Any:
     """What customers are told about a company, one option each."""
+    for option, (name, help) in reversed(_LISTED.items()):
+        command = click.option(option, name, multiple=True, help=f"{help}; repeatable.")(command)
     for option, (_, help) in reversed(_TOLD.items()):
         command = click.option(option, option[2:].replace("-", "_"), help=help)(command)
-    return click.option(
-        "--essential", multiple=True, help="Data it cannot do without, such as Usage; repeatable."
-    )(command)
+    return command
 
 
 def _told(given: dict[str, Any]) -> dict[str, Any]:
@@ -63,7 +69,7 @@ def _told(given: dict[str, Any]) -> dict[str, Any]:
         for option, (name, _) in _TOLD.items()
         if given[option[2:].replace("-", "_")] is not None
     }
-    return found | ({"essential": list(given["essential"])} if given["essential"] else {})
+    return found | {name: list(given[name]) for name, _ in _LISTED.values() if given[name]}
 
 
 @asp.command()
@@ -83,7 +89,12 @@ def _told(given: dict[str, Any]) -> dict[str, Any]:
     type=click.IntRange(0, LONGEST_WINDOW),
     help="Seconds a legacy client may repeat a refresh whose answer it lost.",
 )
-@click.option("--kind", default="data-only", show_default=True, help="What it does for customers.")
+@click.option(
+    "--kind",
+    default="data-only",
+    show_default=True,
+    help="How the authority qualifies it: data-only or rate-change.",
+)
 @told_options
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 def add(

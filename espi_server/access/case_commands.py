@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from typing import Any
 
 import click
 from sqlalchemy.orm import Session
 
 from espi_server import clock
-from espi_server.access import cases
+from espi_server.access import cases, forwarding
 from espi_server.access.cases import Case
 from espi_server.access.models import Application
 from espi_server.accounts import utilities
 from espi_server.accounts.models import Customer
+from espi_server.settings import Settings
 from espi_server.shell import opened, operator
 
 
@@ -59,6 +61,10 @@ def show(code: str, as_json: bool, number: str) -> None:
         told = {
             **_described(session, row),
             "said": [{**each, "at": clock.written(each["at"])} for each in row.said],
+            "forwarded": [
+                {"at": clock.written(each.sent_at), "by": each.sent_by, "report": each.report}
+                for each in forwarding.of_case(session, row)
+            ],
         }
     if as_json:
         click.echo(json.dumps(told, indent=2, ensure_ascii=False))
@@ -67,7 +73,13 @@ def show(code: str, as_json: bool, number: str) -> None:
         f"{told['number']}  {told['state']}  {told['topic']}  about {told['company']}, of {told['customer']}"
     )
     for each in told["said"]:
-        click.echo(f"\n{each['at']}  {each['by']}\n{_visible(each['text'])}")
+        did = f"  {each['step']}" if "step" in each else ""
+        click.echo(f"\n{each['at']}  {each['by']}{did}")
+        if each["text"]:
+            click.echo(_visible(each["text"]))
+    for each in told["forwarded"]:
+        click.echo(f"\nSent to the central authority on {each['at']} by {each['by']}:")
+        click.echo(_visible(json.dumps(each["report"], indent=2, ensure_ascii=False)))
 
 
 @case.command()
@@ -86,16 +98,60 @@ def answer(code: str, number: str, text: str) -> None:
 
 @case.command()
 @click.option("--utility", "code", required=True)
+@click.option("--outcome", required=True, type=click.Choice(cases.OUTCOMES), help="What came of it.")
 @click.argument("number")
 @click.argument("text", default="")
-def close(code: str, number: str, text: str) -> None:
-    """Close a case, with a last word or without.
+def close(code: str, outcome: str, number: str, text: str) -> None:
+    """Close a case with what came of it, with a last word or without.
+
+    Other customers are told how many cases of a company were closed, and in how many it had done wrong; nothing else.
 
     \b
-    Example:  espi-server case close --utility north C-7F3K-9QXM "They deleted your data."
+    Example:  espi-server case close --utility north --outcome upheld C-7F3K-9QXM "They deleted your data."
     """
-    _act(code, number, _read(text), cases.close)
+    _act(code, number, _read(text), partial(cases.close, outcome=outcome))
     click.echo(f"{number} is closed.")
+
+
+@case.command()
+@click.option("--utility", "code", required=True)
+@click.argument("number")
+@click.argument("summary")
+def forward(code: str, number: str, summary: str) -> None:
+    """Send the central authority a report of a case; - reads the summary from stdin. The customer is told.
+
+    The report holds company, topic, dates, state and the summary; neither the customer's name nor her words. Write
+    none of them into the summary. The same report leaves once, however often this runs.
+
+    \b
+    Example:  espi-server case forward --utility north C-7F3K-9QXM "It sold the data it was given."
+    """
+    settings = Settings.load()
+    with opened(settings) as database, database.writing() as session:
+        utility = utilities.find(session, code)
+        row = cases.find(session, utility, number)
+        is_new = forwarding.forward(
+            session, utility, row, _read(summary), authority=settings.authority_mail, by=operator()
+        )
+    click.echo(
+        f"{number} {'goes to the central authority' if is_new else 'went there before, word for word'}."
+    )
+
+
+@case.command()
+@click.option("--utility", "code", required=True)
+@click.argument("number")
+@click.argument("summary")
+def export(code: str, number: str, summary: str) -> None:
+    """Print the report of a case as JSON, to hand it on by other means. Nothing is sent or written down.
+
+    \b
+    Example:  espi-server case export --utility north C-7F3K-9QXM "It sold the data it was given." > report.json
+    """
+    with opened() as database, database.reading() as session:
+        utility = utilities.find(session, code)
+        told = forwarding.report(session, utility, cases.find(session, utility, number), _read(summary))
+    click.echo(json.dumps(told, indent=2, ensure_ascii=False))
 
 
 def _act(code: str, number: str, text: str, act: Any) -> None:
@@ -118,6 +174,7 @@ def _described(session: Session, row: Case) -> dict[str, Any]:
         "language": row.language,
         "opened": clock.written(row.opened_at),
         "days": (clock.seconds() - row.opened_at) // 86_400,
+        "outcome": row.outcome,
     }
 
 

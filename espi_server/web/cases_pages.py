@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,10 +12,10 @@ from flask import Response, request
 from sqlalchemy.orm import Session
 
 from espi_server.access import cases, overview
-from espi_server.access.cases import Case
+from espi_server.access.cases import Case, IsClosed, TooMuch
 from espi_server.access.models import Application
 from espi_server.db import NIL
-from espi_server.errors import NotFound
+from espi_server.errors import NotFound, Problem
 from espi_server.web import portal, words
 from espi_server.web.house import house
 from espi_server.web.portal import Visit
@@ -65,15 +66,51 @@ def report(code: str) -> Response:
 
 @rooms.get("/cases/<number>")
 def one(code: str, number: str) -> Response:
-    """One case: its number, how it stands, and all that was said."""
+    """One case: its number, how it stands, and all that was said and done, in its order."""
     with house().database.reading() as session:
-        visit = portal.customer(session, code)
-        try:
-            case = cases.find(session, visit.utility, number, _whose(visit))
-        except NotFound:
-            raise portal.NoSuchPage() from None
-        company = session.get_one(Application, case.application_id).name
-    return _page("access/case.html", visit, case=case, company=company)
+        visit, case, company = _mine(session, code, number)
+    return _case_page(visit, case, company)
+
+
+@rooms.post("/cases/<number>")
+def add(code: str, number: str) -> Response:
+    """She adds something. Where it cannot be taken, her words are on the page that says so."""
+    text = portal.posted().get("text", "")
+    with house().database.writing() as session:
+        visit, case, company = _mine(session, code, number)
+        wrong, status = _wrong_words(text), 400
+        if not wrong:
+            try:
+                cases.add(session, case, text)
+            except (IsClosed, TooMuch) as problem:
+                wrong, status = [("text", _refusals()[type(problem)])], problem.status
+    if wrong:
+        return _case_page(visit, case, company, given=text, wrong=wrong, status=status)
+    return portal.go(portal.href(visit.utility, "cases.one", number=case.number, added=1))
+
+
+def _mine(session: Session, code: str, number: str) -> tuple[Visit, Case, Application]:
+    visit = portal.customer(session, code)
+    try:
+        case = cases.find(session, visit.utility, number, _whose(visit))
+    except NotFound:
+        raise portal.NoSuchPage() from None
+    return visit, case, session.get_one(Application, case.application_id)
+
+
+def _case_page(
+    visit: Visit,
+    case: Case,
+    company: Application,
+    *,
+    given: str = "",
+    wrong: Sequence[tuple[str, str]] = (),
+    status: int = 200,
+) -> Response:
+    return _page(
+        "access/case.html", visit, status=status, case=case, company=company, given=given, wrong=list(wrong),
+        did=_steps(), outcomes=_outcomes(), added=bool(request.args.get("added")) and not wrong,
+    )  # fmt: skip
 
 
 def _companies(session: Session, code: str) -> tuple[Visit, list[Application]]:
@@ -88,12 +125,14 @@ def _wrong(given: dict[str, str], known: list[Application]) -> list[tuple[str, s
         wrong.append(("company", _("Choose the company.")))
     if given["topic"] not in cases.TOPICS:
         wrong.append((f"topic-{cases.TOPICS[0]}", _("Choose what it is about.")))
-    length = len(given["text"].replace("\0", "").replace("\r\n", "\n").strip())
+    return [*wrong, *_wrong_words(given["text"])]
+
+
+def _wrong_words(text: str) -> list[tuple[str, str]]:
+    length = len(text.replace("\0", "").replace("\r\n", "\n").strip())
     if not length:
-        wrong.append(("text", _("Tell us what happened.")))
-    elif length > cases.LONGEST:
-        wrong.append(("text", _("Make it shorter: 4,000 letters at most.")))
-    return wrong
+        return [("text", _("Tell us what happened."))]
+    return [("text", _("Make it shorter: 4,000 letters at most."))] if length > cases.LONGEST else []
 
 
 def _form(
@@ -136,3 +175,31 @@ def _state(case: Case) -> str:
         cases.CLOSED: _("Closed"),
     }
     return said[case.state]
+
+
+def _steps() -> dict[str, str]:
+    """What we did with a case, beside what was said."""
+    return {
+        cases.FORWARDED: _(
+            "We told the state office that checks companies. Your name and your words were not in it."
+        ),
+        cases.CLOSED: _("We closed the case."),
+    }
+
+
+def _outcomes() -> dict[str, str]:
+    return {
+        cases.UPHELD: _("You were right. The company did wrong."),
+        cases.NOT_UPHELD: _("We found nothing wrong."),
+        cases.UNCLEAR: _("We could not find out who is right."),
+        cases.WITHDRAWN: _("You took it back."),
+    }
+
+
+def _refusals() -> dict[type[Problem], str]:
+    return {
+        IsClosed: _(
+            "We closed this case in the meantime. Your words below were not added. Tell us in a new report."
+        ),
+        TooMuch: _("You added to this case ten times today. Add more tomorrow, or call us."),
+    }

@@ -90,8 +90,9 @@ def _returned(code: str, visit: Visit, secret: str, given: Authorization) -> Res
 
 @rooms.get("/companies")
 def companies(code: str) -> Response:
-    """The companies she can share with, in the order of the alphabet."""
-    wanted = request.args.get("q", "")[:80]
+    """The companies she can share with, in the order of the alphabet: all, or those she looks for."""
+    given = {name: request.args.get(name, "")[:80] for name in ("service", "language", "area")}
+    wanted = known.Wanted(text=request.args.get("q", "")[:80], **given)
     with house().database.reading() as session:
         visit = portal.customer(session, code)
         found = known.listed(session, visit.utility, wanted, words.language())
@@ -101,9 +102,13 @@ def companies(code: str) -> Response:
             else _("You said yes. They have not come yet.")
             for id, row in sharing_flow.live(session, visit.utility, visit.customer).items()
         }
+    services, language_name = say.services(), words.language_name
     return portal.page(
-        "sharing/companies.html", visit, companies=found, wanted=wanted, shared=shared,
-        order=(*sharing.ORDER, DataClass.RATE_CHANGE), class_name=say.class_name,
+        "sharing/companies.html", visit, directory=found, wanted=vars(found.wanted), shared=shared,
+        order=(*sharing.ORDER, DataClass.RATE_CHANGE), class_name=say.class_name, language_name=language_name,
+        service_name=services.__getitem__, services=[(each, services[each]) for each in found.services],
+        spoken=sorted(((each, language_name(each)) for each in found.languages), key=lambda each: each[1]),
+        areas=[(each, each) for each in found.areas],
     )  # fmt: skip
 
 

@@ -101,6 +101,21 @@ def class_name(cls: DataClass) -> str:
     return _("Enable Rate Change") if cls == DataClass.RATE_CHANGE else classes()[cls].name
 
 
+def services() -> dict[str, str]:
+    """What companies do, as customers read it."""
+    return {
+        "battery": _("Home batteries"),
+        "car": _("Charging cars"),
+        "solar": _("Solar"),
+        "devices": _("Devices that use power at low-price times"),
+        "demand-response": _("Programs that pay you to use less"),
+        "efficiency": _("Saving energy"),
+        "rates": _("Choosing a rate"),
+        "tracking": _("Keeping track of use and bills"),
+        "research": _("Research"),
+    }
+
+
 # --- places ---------------------------------------------------------------------------------------------
 
 

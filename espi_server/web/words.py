@@ -121,5 +121,10 @@ def energy(amount: Decimal | float | int, unit: str = "kWh") -> Markup:
     return Markup("<bdi>{} {}</bdi>").format(f"{amount:,.1f}".removesuffix(".0"), unit)
 
 
+def language_name(code: str) -> str:
+    """What a language is called in the language of the page: Spanish; español."""
+    return str(_locale().languages.get(code.replace("-", "_"), code))
+
+
 def _locale() -> Locale:
     return Locale.parse(_LOCALES[language()])

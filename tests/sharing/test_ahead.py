@@ -6,11 +6,12 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from lxml import html
 from sqlalchemy import select
 
 from espi_server import clock
-from espi_server.access import announcing, expiring, grants
-from espi_server.access.models import AuditEvent, Authorization, ConsentRecord, Token
+from espi_server.access import announcing, applications, cases, expiring, grants
+from espi_server.access.models import Application, AuditEvent, Authorization, ConsentRecord, Token
 from espi_server.accounts import portal as portals
 from espi_server.accounts import utilities
 from espi_server.energy.models import Change
@@ -56,14 +57,15 @@ def told(database, row):
 
 def address(answer) -> str:
     """Where the page that goes on by itself goes on to."""
-    from lxml import html
-
     [found] = html.fromstring(answer.data).xpath("//meta[@http-equiv='refresh']/@content")
     return found.partition("url=")[2]
 
 
 def test_the_list_says_who_may_ask_for_what_in_her_language(shared_towns, sun, ada):
-    walking.describe(sun, use_statement="We watch the sun.", **{"use_statement#es": "Miramos el sol."})
+    walking.describe(
+        sun, use_statement="We watch the sun.", client_uri="http://localhost:8001/welcome",
+        **{"use_statement#es": "Miramos el sol."},
+    )  # fmt: skip
     hidden = walking.company(shared_towns, f"Blocked {uuid.uuid4().hex[:6]}", app=sun.app)
     make.hold(shared_towns, hidden.id)
 
@@ -72,11 +74,102 @@ def test_the_list_says_who_may_ask_for_what_in_her_language(shared_towns, sun, a
     spanish = text(ada.get(f"{HOME}/companies?lang=es&q=Sun"))
 
     assert "We watch the sun." in every
+    assert "localhost:8001" in every
     assert "Qualified with Valley Electric since" in every
     assert "Blocked" not in every
     assert "1 company" in found
     assert "Miramos el sol." in spanish
     assert ada.get(f"{HOME}/share/with/{hidden.id}", 404)
+
+
+def names(page) -> list[str]:
+    """The companies of the list, in its order."""
+    return [each.text_content() for each in html.fromstring(page.data).xpath("//section/h2")]
+
+
+def options(page, name: str) -> list[str]:
+    """What a filter offers beside anything."""
+    return [str(each) for each in html.fromstring(page.data).xpath(f"//select[@id='{name}']/option/@value")][
+        1:
+    ]
+
+
+def test_the_list_is_narrowed_by_what_companies_do_their_languages_and_where(shared_towns):
+    with shared_towns.writing() as session:
+        for each in session.scalars(select(Application).where(Application.redirect_uris != [])):
+            each.status = applications.ON_HOLD
+    home = walking.app(shared_towns)
+    ada = walking.customer(shared_towns, home)
+    nobody = ada.get(f"{HOME}/companies")
+    bat = walking.company(shared_towns, "zebra batteries", app=home)
+    all_in = walking.company(shared_towns, "All in", app=home)
+    walking.company(shared_towns, "Says nothing", app=home)
+    walking.describe(
+        bat,
+        use_statement="Hi",
+        services=["solar", "battery"],
+        languages=["es", "zh-Hant"],
+        areas=["Fresno <i>"],
+    )
+    walking.describe(all_in, use_statement="Hi", services=["car", "battery"], **{"use_statement#es": "Hola"})
+
+    page = ada.get(f"{HOME}/companies")
+    found = {
+        query: names(ada.get(f"{HOME}/companies?{query}"))
+        for query in (
+            "service=solar", "service=battery", "language=es", "language=zh-Hant", "area=Fresno+%3Ci%3E", "q=fresno",
+            "service=car&area=Fresno+%3Ci%3E",
+            "service=battery&language=es&q=zeb", "service=nonsense&q=", "service=solar&q=all",
+        )
+    }  # fmt: skip
+    none = ada.get(f"{HOME}/companies?service=solar&q=all")
+    spanish = ada.get(f"{HOME}/companies?lang=es&service=solar")
+
+    assert "No company may ask for data here yet." in text(nobody)
+    assert "<select" not in nobody.get_data(as_text=True)
+    assert names(page) == ["All in", "Says nothing", "zebra batteries"]
+    assert options(page, "service") == ["battery", "car", "solar"]
+    assert sorted(options(page, "language")) == ["en", "es", "zh-Hant"]
+    assert options(page, "area") == ["Fresno <i>"]
+    assert "<i>" not in page.get_data(as_text=True)
+    assert list(found.values()) == [
+        ["zebra batteries"], ["All in", "zebra batteries"], ["All in", "zebra batteries"], ["zebra batteries"],
+        ["All in", "Says nothing", "zebra batteries"], ["zebra batteries"], ["All in"], ["zebra batteries"],
+        ["All in", "Says nothing", "zebra batteries"], [],
+    ]  # fmt: skip
+    assert "No company fits." in text(none)
+    assert html.fromstring(none.data).xpath(f"//a[@href='{HOME}/companies']")
+    assert html.fromstring(none.data).xpath("//option[@value='solar'][@selected]")
+    assert "Energía solar" in text(spanish)
+    assert "chino tradicional" in text(spanish)
+
+
+@pytest.mark.requirement("UC1.4", "UC2.2")
+def test_of_complaints_others_read_what_came_of_them_and_nothing_else(shared_towns, sun, ada):
+    who = make.customer_id(shared_towns, "C-2")
+    about = {"topic": "more", "text": "They sell it.", "language": "en"}
+
+    name: list[str] = []
+
+    def seen() -> str:
+        [card] = html.fromstring(ada.get(f"{HOME}/companies?q={name[0]}").data).xpath("//section")
+        return " ".join(card.text_content().split())
+
+    with shared_towns.writing() as session:
+        north = session.get_one(Application, sun.id)
+        name.append(north.name)
+        made = [cases.report(session, north.utility_id, who, sun.id, **about).id for _ in range(3)]
+    open_ = seen()
+    with shared_towns.writing() as session:
+        for id, outcome in zip(made, ("upheld", "not-upheld", "withdrawn"), strict=True):
+            cases.close(
+                session, session.get_one(cases.Case, id), "We looked.", outcome=outcome, by="operator:x"
+            )
+    closed = seen()
+
+    assert "problem" not in open_
+    assert "We looked into 2 problems with them in the last two years. They did wrong in 1." in closed
+    assert not [each for each in ("They sell it.", "We looked.") if each in closed]
 
 
 def test_a_yes_ahead_waits_opens_nothing_and_is_told_to_both(shared_towns, sun, ada):

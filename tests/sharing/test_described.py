@@ -8,6 +8,7 @@ from espi_server.access import applications, companies, describing
 from espi_server.access.applications import BadApplication
 from espi_server.access.models import Application
 from espi_server.accounts.models import Utility
+from espi_server.web import sharing_words
 from tests import make, oauth
 from tests.sharing import walking
 
@@ -31,6 +32,13 @@ def told(language: str = "en", **information):
         {"tos_version": "x" * 33},
         {"essential": ["Everything"]},
         {"essential": [7]},
+        {"services": ["magic"]},
+        {"services": [["battery"]]},
+        {"languages": ["klingon"]},
+        {"languages": [7]},
+        {"languages": ["es"] * 2 + [f"x{each}" for each in range(30)]},
+        {"areas": ["a\nb"]},
+        {"areas": ["x" * 61]},
     ],
 )
 def test_what_cannot_be_shown_is_not_taken(wrong):
@@ -44,6 +52,14 @@ def test_what_is_taken_is_plain_and_short():
     )
 
     assert taken == {"use_statement": "We help.", "essential": ["Usage", "RIN"]}
+    assert describing.checked({"services": "car", "languages": ["es", "es", ""], "areas": [""]}) == {
+        "services": ["car"], "languages": ["es"],
+    }  # fmt: skip
+
+
+def test_every_kind_of_company_has_a_name_for_customers(shared_towns):
+    with walking.app(shared_towns).test_request_context():
+        assert tuple(sharing_words.services()) == describing.KINDS
 
 
 def test_its_words_are_shown_in_the_readers_language_or_said_to_be_english():

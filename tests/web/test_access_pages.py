@@ -19,7 +19,7 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from espi_server import clock
-from espi_server.access import overview
+from espi_server.access import cases, overview
 from espi_server.access.cases import Case
 from espi_server.access.models import (
     Application,
@@ -510,6 +510,43 @@ def test_a_problem_becomes_a_case_with_a_number_that_only_she_sees(fresh: Home) 
         [letter] = session.scalars(select(Outbox).where(Outbox.kind == "case.opened")).all()
     assert case.said[0]["text"].startswith("They call me")
     assert "call me" not in str(letter.payload)
+
+
+@pytest.mark.requirement("UC1.4")
+def test_she_adds_to_her_case_reads_all_of_it_in_order_and_loses_no_word_when_it_closes(fresh: Home) -> None:
+    path = report(fresh, company=str(fresh.sun.application), topic="more", text="First.").headers["Location"]
+    page = fresh.browser.get(path)
+    form = portal.form_to(page, path)
+
+    empty = fresh.browser.post(path, data={**form, "text": " "})
+    added = fresh.browser.post(path, data={**form, "text": "Second \u202e<b>word</b>."})
+    bare = fresh.browser.post(path, data={"text": "Third."})
+    neighbour = fresh.signed_in("C-2")
+    stranger = neighbour.post(
+        path, data={**portal.form_to(neighbour.get(f"{HERE}/access"), "/sign-out"), "text": "Mine now."}
+    )
+    with fresh.database.writing() as session:
+        case = session.scalars(select(Case)).one()
+        cases.answer(session, case, "We asked them.", by="operator:x")
+        cases.close(session, case, "They stopped.", outcome="upheld", by="operator:x")
+    late = fresh.browser.post(path, data={**form, "text": "Too late?"})
+
+    assert [each.status_code for each in (empty, added, bare, stranger, late)] == [400, 303, 403, 404, 409]
+    shown = fresh.browser.get(added.headers["Location"])
+    text = reading.words_of(shown.data)
+    places = [
+        text.find(each)
+        for each in ("First.", "Second", "We asked them.", "They stopped.", "We closed the case.")
+    ]
+    assert -1 not in places
+    assert places == sorted(places)
+    assert "You were right. The company did wrong." in text
+    assert "Mine now." not in text
+    assert "\u202e" not in shown.text
+    assert "<b>word" not in shown.text
+    assert "<textarea" not in shown.text
+    assert "Too late?" in reading.words_of(late.data)
+    assert f"/cases/new?company={fresh.sun.application}" in late.text
 
 
 @pytest.mark.requirement("UC1.4")

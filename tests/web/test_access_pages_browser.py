@@ -94,6 +94,10 @@ def fill(database: Database, api: make.Client) -> dict[str, str]:
             language="en",
         )
         cases.answer(session, case, "We asked them to stop.\n\nThey did.", by="operator:x")
+        over = cases.report(
+            session, utility, sun.customer, sun.application, topic="more", text="They call.", language="en"
+        )
+        cases.close(session, over, outcome="upheld", by="operator:x")
     return {
         "who has access": "/access",
         "after stopping": f"/access?stopped={old.id}",
@@ -106,7 +110,8 @@ def fill(database: Database, api: make.Client) -> dict[str, str]:
         "seen": f"/access/{sun.id}/seen",
         "seen less": f"/access/{usage.id}/seen?month=2026-01",
         "cases": "/cases",
-        "case": f"/cases/{case.number}",
+        "case": f"/cases/{case.number}?added=1",
+        "case that is closed": f"/cases/{over.number}",
         "report": f"/cases/new?company={sun.application}",
         "not here": f"/access/{uuid.uuid4()}",
     }
