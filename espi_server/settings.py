@@ -20,6 +20,7 @@ from espi_server.errors import Usage
 PREFIX = "ESPI_"
 CONSOLE = "console:"  # prints what would be sent
 SHORTEST_SECRET = 32
+FEWEST_CHARACTERS = 8  # different ones in a secret; 32 random hexadecimal digits have ten or more
 OLDER_SECRETS = 2  # what is looked for in the database is looked for as each of them would have closed it
 DEVELOPMENT_SECRET = "development-only-secret-not-for-real-people"  # noqa: S105 - refused in production
 
@@ -294,9 +295,9 @@ class Settings:
         return tuple(way for way, is_there in there.items() if is_there)
 
     def _check_production(self) -> None:
-        if len(self.secret_key) < SHORTEST_SECRET or self.secret_key == DEVELOPMENT_SECRET:
+        if _is_guessable(self.secret_key):
             raise BadSetting(
-                "ESPI_SECRET_KEY is missing, short or the development one. Production needs at least "
+                "ESPI_SECRET_KEY is missing, short, monotonous or the development one. Production needs at least "
                 f"{SHORTEST_SECRET} random characters: `openssl rand -hex 32` prints some. "
                 "For a trial on your own machine set ESPI_MODE=development."
             )
@@ -306,6 +307,12 @@ class Settings:
             raise BadSetting(
                 "ESPI_BASE_URL must be https in production (plain http only on a loopback address)."
             )
+
+
+def _is_guessable(secret: str) -> bool:
+    if len(secret) < SHORTEST_SECRET or secret == DEVELOPMENT_SECRET:
+        return True
+    return len(set(secret)) < FEWEST_CHARACTERS
 
 
 def declared() -> list[tuple[str, str, str, bool]]:

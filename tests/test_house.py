@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import configparser
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from sqlalchemy import UniqueConstraint
 
 from espi_server.models import metadata
-from espi_server.settings import BadSetting, Settings, declared
+from espi_server.settings import DEVELOPMENT_SECRET, BadSetting, Settings, declared
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "espi_server"
@@ -141,16 +142,18 @@ def test_the_readme_lists_every_setting_as_it_is_declared() -> None:
 
 
 def test_production_refuses_to_start_without_a_real_secret() -> None:
-    for secret in ("", "short", "development-only-secret-not-for-real-people"):
+    for secret in ("", "short", DEVELOPMENT_SECRET, "x" * 40, "secret" * 10):
         with pytest.raises(BadSetting, match="ESPI_SECRET_KEY"):
             Settings.load({"ESPI_SECRET_KEY": secret, "ESPI_BASE_URL": "https://data.example.org"})
 
 
 def test_production_refuses_plain_http_beyond_this_machine() -> None:
-    with pytest.raises(BadSetting, match="https"):
-        Settings.load({"ESPI_SECRET_KEY": "x" * 40, "ESPI_BASE_URL": "http://data.example.org"})
+    secret = secrets.token_hex(32)
 
-    assert Settings.load({"ESPI_SECRET_KEY": "x" * 40, "ESPI_BASE_URL": "http://127.0.0.1:8000"})
+    with pytest.raises(BadSetting, match="https"):
+        Settings.load({"ESPI_SECRET_KEY": secret, "ESPI_BASE_URL": "http://data.example.org"})
+
+    assert Settings.load({"ESPI_SECRET_KEY": secret, "ESPI_BASE_URL": "http://127.0.0.1:8000"})
 
 
 @pytest.mark.parametrize(

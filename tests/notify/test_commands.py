@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import uuid
 
 import pytest
@@ -37,7 +38,7 @@ def gone(database: Database) -> uuid.UUID:
 def run(url: str, *words: str, mode: str = "development") -> Result:
     environment = {"ESPI_MODE": mode, "ESPI_DATABASE_URL": url, "ESPI_SECRET_KEY": DEVELOPMENT_SECRET}
     if mode == "production":
-        environment["ESPI_SECRET_KEY"] = "x" * 40
+        environment["ESPI_SECRET_KEY"] = secrets.token_hex(32)
     return CliRunner().invoke(main, [*words], env=environment)
 
 
