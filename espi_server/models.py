@@ -2,7 +2,7 @@
 
 from espi_server.access import admission, cases, challenge, forwarding, matching, sharing_drafts, throttle
 from espi_server.access import models as access
-from espi_server.accounts import factors, passkey_models, provider_models, signin
+from espi_server.accounts import email_changes, factors, kept_forms, passkey_models, provider_models, signin
 from espi_server.accounts import models as accounts
 from espi_server.adapters import sandbox as adapters
 from espi_server.db import Base
@@ -21,10 +21,12 @@ __all__ = [
     "admission",
     "cases",
     "challenge",
+    "email_changes",
     "energy",
     "factors",
     "forwarding",
     "jobs",
+    "kept_forms",
     "matching",
     "metadata",
     "notify",

@@ -44,6 +44,12 @@ def record(session: Session, login: Login, act: str, *, actor: str | None = None
     audit.record(session, login.utility_id, act, actor=actor or me, subject=me, **detail)
 
 
+def end_session(session: Session, login: Login, name: str) -> None:
+    """Sign one of her browsers out, by what her page calls it."""
+    if sessions.end_one(session, login.id, name):
+        record(session, login, "session.ended", reason="by-herself")
+
+
 # --- links ----------------------------------------------------------------------------------------------
 
 

@@ -20,7 +20,10 @@ from espi_server.db import PII, Base, Digest, Id, Seconds
 from espi_server.errors import NotFound
 
 LIFETIME: Final = 3600  # seconds, where no request of a company sets the time
-PAUSE: Final = 600  # seconds she may take between two steps of a company's request, an hour in all
+PAUSE: Final = (
+    1800  # seconds she may take between two steps of a company's request, an hour in all: more than it
+)
+# takes to be signed out for doing nothing and to sign in again
 _KEPT: Final = 86_400
 
 

@@ -36,6 +36,8 @@ from espi_server.keyring import CannotOpen
 LIFETIME: Final = 600  # seconds a ceremony may take
 MOST: Final = 10  # passkeys of a login
 _PLACE: Final = "passkey.challenge"
+# The library looks at what strangers send as if it had the right shape.
+ODD: Final = (WebAuthnException, ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
 
 
 class NoPasskey(BadRequest):
@@ -94,7 +96,7 @@ def register(session: Session, place: Place, login: Login, answer: str, name: st
             expected_origin=place.origin,
             require_user_verification=True,
         )
-    except (WebAuthnException, ValueError, TypeError, KeyError) as error:
+    except ODD as error:
         raise NoPasskey() from error
     row = Passkey(
         login_id=login.id,
@@ -142,7 +144,7 @@ def answered(session: Session, place: Place, answer: str, login_id: uuid.UUID | 
             credential_current_sign_count=row.sign_count,
             require_user_verification=True,
         )
-    except (WebAuthnException, ValueError, TypeError, KeyError) as error:
+    except ODD as error:
         raise NoPasskey() from error
     same = (Passkey.id == row.id, Passkey.sign_count == row.sign_count)
     counted = update(Passkey).where(*same).values(sign_count=found.new_sign_count, used_at=clock.seconds())
@@ -255,7 +257,11 @@ def _bytes(text: Any) -> bytes:
 def _transports(given: dict[str, Any]) -> list[str]:
     known = {each.value for each in AuthenticatorTransport}
     told = given["response"].get("transports")
-    return [each for each in told if each in known] if isinstance(told, list) else []
+    return (
+        sorted(known.intersection(each for each in told if isinstance(each, str)))
+        if isinstance(told, list)
+        else []
+    )
 
 
 def _digest(credential: bytes) -> bytes:

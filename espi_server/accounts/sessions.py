@@ -43,6 +43,7 @@ class SignedIn:
     acr: str | None
     language: str | None
     seen_at: int
+    ends_at: int
 
     @property
     def has_second_factor(self) -> bool:
@@ -107,8 +108,14 @@ def find(session: Session, utility_id: uuid.UUID, secret: str, *, idle: int) -> 
     return SignedIn(
         digest=kept.digest, login_id=login.id, customer_id=login.customer_id, utility_id=utility_id,
         name=login.name, at=kept.authenticated_at, amr=tuple(kept.amr), acr=kept.acr, language=login.language,
-        seen_at=kept.seen_at,
+        seen_at=kept.seen_at, ends_at=kept.ends_at,
     )  # fmt: skip
+
+
+def owner(session: Session, utility_id: uuid.UUID, secret: str) -> uuid.UUID | None:
+    """Whose session that cookie was at this utility, over or not; it opens nothing."""
+    mine = (LoginSession.digest == digest(secret), LoginSession.utility_id == utility_id)
+    return session.scalar(select(LoginSession.login_id).where(*mine)) if secret else None
 
 
 def is_due(found: SignedIn) -> bool:
@@ -125,6 +132,20 @@ def seen(session: Session, found: SignedIn) -> None:
 def end(session: Session, digest: bytes) -> None:
     """Sign this browser out."""
     _revoke(session, LoginSession.digest == digest)
+
+
+def name_of(row: LoginSession) -> str:
+    """What a page calls a session: nothing a cookie could be found by."""
+    return digest(row.digest.hex()).hex()[:24]
+
+
+def end_one(session: Session, login_id: uuid.UUID, name: str) -> bool:
+    """End the one of a login's sessions that is called so; whether there was one."""
+    live = select(LoginSession).where(LoginSession.login_id == login_id, LoginSession.revoked_at.is_(None))
+    found = [each.digest for each in session.scalars(live) if name_of(each) == name]
+    for each in found:
+        end(session, each)
+    return bool(found)
 
 
 def end_all(session: Session, login_id: uuid.UUID, but: bytes | None = None) -> None:

@@ -13,10 +13,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ForeignKey, delete, or_, select, update
+from sqlalchemy import Boolean, ForeignKey, delete, or_, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from espi_server import at_rest, clock
+from espi_server.accounts.kept_forms import KeptForm
 from espi_server.accounts.models import Customer, Login, LoginSession, Utility
 from espi_server.accounts.sessions import ACTIVE, digest
 from espi_server.at_rest import Sealed
@@ -57,6 +58,7 @@ class LoginLink(Base):
     login_id: Mapped[Id] = mapped_column(ForeignKey("login.id", ondelete="CASCADE"), index=True)
     utility_id: Mapped[Id] = mapped_column(ForeignKey("utility.id"))
     purpose: Mapped[Code]
+    is_known: Mapped[bool] = mapped_column(Boolean, default=False)  # asked for in a browser of hers
     sealed: Mapped[bytes | None] = mapped_column(Sealed("digest"), info=PII)
     created_at: Mapped[Seconds]
     expires_at: Mapped[Seconds] = mapped_column(index=True)
@@ -329,11 +331,12 @@ def open_sessions(session: Session, login_id: uuid.UUID, *, idle: int) -> Sequen
 
 
 def forget_old(database: Database) -> None:
-    """Drop what is over: sign-ins half done, links, browsers, and sessions after a week."""
+    """Drop what is over: sign-ins half done, forms nobody came back for, links, browsers, sessions after a week."""
     now = clock.seconds()
     dead = or_(LoginSession.ends_at <= now - _KEPT, LoginSession.revoked_at <= now - _KEPT)
     with database.writing() as session:
         session.execute(delete(SigningIn).where(SigningIn.expires_at <= now))
+        session.execute(delete(KeptForm).where(KeptForm.expires_at <= now))
         session.execute(delete(LoginLink).where(LoginLink.expires_at <= now - _KEPT))
         session.execute(delete(KnownDevice).where(KnownDevice.ends_at <= now))
         session.execute(delete(LoginSession).where(dead))

@@ -113,7 +113,9 @@ def authorize(code: str) -> Response:
     with house().database.writing() as session:
         server = server_at(session, code)
         asked = server.ask(values, sharing_flow.browser(cookie))
+        locales = ""
         if not isinstance(asked, Answered):
+            locales = consent.find(server, asked).parameters.get("ui_locales", "")  # pushed, perhaps
             asked = _elsewhere(server, asked) or asked
     if isinstance(asked, Answered):
         # After a POST 303, so that no browser posts the parameters on.
@@ -123,13 +125,13 @@ def authorize(code: str) -> Response:
     response.headers["Cache-Control"] = "no-store"
     response.headers["Referrer-Policy"] = "no-referrer"
     asking_browser.give(response, cookie)
-    _speak(response, values.get("ui_locales") or [""])
+    _speak(response, locales)
     return response
 
 
-def _speak(response: Response, locales: list[str]) -> None:
+def _speak(response: Response, locales: str) -> None:
     """The language the company asks for, where this browser was never told one (OpenID Core 3.1.2.1)."""
-    chosen = next(filter(None, map(words.known, locales[0].split())), None)
+    chosen = next(filter(None, map(words.known, locales.split())), None)
     if chosen and words.COOKIE not in request.cookies:
         keep(response, words.COOKIE, chosen, None)
 

@@ -11,10 +11,12 @@ import hashlib
 import logging
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote, urlencode, urlsplit
+from zoneinfo import ZoneInfo
 
-from flask import Blueprint, Flask, Response, after_this_request, request, url_for
+from flask import Blueprint, Flask, Response, after_this_request, current_app, g, request, url_for
 from flask_wtf.csrf import generate_csrf, validate_csrf
 from markupsafe import Markup
 from sqlalchemy.orm import Session
@@ -24,18 +26,19 @@ from wtforms.validators import ValidationError
 
 from espi_server import clock
 from espi_server.access.addresses import public_base
-from espi_server.accounts import sessions, utilities
+from espi_server.accounts import kept_forms, sessions, utilities
 from espi_server.accounts.models import Utility
 from espi_server.accounts.portal import Portal, contrast
 from espi_server.accounts.sessions import SignedIn
 from espi_server.errors import BadRequest, Forbidden, Internal, NotFound, Problem, Unavailable
-from espi_server.web import answers, looks, words
+from espi_server.web import answers, filling, looks, words
 from espi_server.web.house import EXTENSION, house
 from espi_server.web.requests import request_id
 
 PREFIX: Final = "/<code>/account"
 _ORIGIN = re.compile(r"https?://[^\s/;,'\"]+")
 A_DAY = 86_400
+A_WEEK = 7 * A_DAY  # longer than any session, so that who left a page open signs in and goes on
 _log = logging.getLogger("espi_server.portal")
 
 
@@ -81,7 +84,7 @@ def prepare(app: Flask) -> None:
         SESSION_COOKIE_SECURE=is_safe,
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
-        WTF_CSRF_TIME_LIMIT=A_DAY // 2,
+        WTF_CSRF_TIME_LIMIT=A_WEEK,
     )
     environment: Any = app.jinja_env
     environment.globals.update(csrf=_csrf, rooms=_rooms, feet=_feet)
@@ -123,6 +126,8 @@ def customer(session: Session, code: str, *, fresh: int | None = None, second_fa
     is_weak = second_factor and not here.has_second_factor
     if is_old or is_weak:
         raise SignInFirst(code, again=is_old, second=second_factor)
+    if request.method == "GET":
+        _give_back(found)
     return found
 
 
@@ -190,6 +195,7 @@ def page(template: str, visit: Visit, *, status: int = 200, form_to: str = "", *
         portal=visit.portal,
         href=here.href,
         here=here.now,
+        until=until(visit),
         **values,
     )
     response.headers["Cache-Control"] = "no-store"
@@ -204,6 +210,21 @@ def page(template: str, visit: Visit, *, status: int = 200, form_to: str = "", *
 
 
 _SHEETS = ("portal.css", "account.css")
+
+
+def is_last(visit: Visit) -> bool:
+    """Is there no more time to be had without signing in again?"""
+    return visit.customer.ends_at <= clock.seconds() + house().settings.session_idle
+
+
+def until(visit: Visit) -> datetime | None:
+    """When somebody signed in is signed out if she does nothing more, as the utility's clocks have it."""
+    here = visit.signed_in
+    if here is None:
+        return None
+    seen = clock.seconds() if sessions.is_due(here) else here.seen_at
+    ends = min(seen + house().settings.session_idle, here.ends_at)
+    return datetime.fromtimestamp(ends, ZoneInfo(visit.utility.timezone))
 
 
 class Here:
@@ -226,9 +247,19 @@ class Here:
     @property
     def now(self) -> str:
         """The path and query of this very page, for a form that comes back to it."""
-        query = request.query_string.decode("ascii", "replace")
-        path = quote(request.path).removeprefix(f"/{self._code}")
-        return self._path + path + (f"?{query}" if query else "")
+        return self._at(request.path)
+
+    @property
+    def page(self) -> str:
+        """The page somebody is on: this one, or the one that shows the form she sent here, at or above its address."""
+        pages, path = current_app.url_map.bind(""), request.path
+        while not pages.test(path, "GET") and path.count("/") > 2:
+            path = path.rpartition("/")[0]
+        return self._at(path) if pages.test(path, "GET") else self.href("portal.home")
+
+    def _at(self, path: str) -> str:
+        query = request.query_string.decode("ascii", "replace") if path == request.path else ""
+        return self._path + quote(path).removeprefix(f"/{self._code}") + (f"?{query}" if query else "")
 
     def local(self, path: str) -> str | None:
         """A path somebody gave, if it is one of this utility's own pages; nothing else is gone to."""
@@ -275,12 +306,13 @@ def _feet() -> list[tuple[str, str]]:
 
 
 def posted() -> MultiDict[str, str]:
-    """What a form of ours brought; `StalePage` where it is not one of ours, or was open since yesterday."""
+    """What a form of ours brought; `StalePage` where it is not one of ours, or was open for a week."""
     _check_site()
     try:
         validate_csrf(request.form.get("csrf_token"))
     except ValidationError as error:
         raise StalePage() from error
+    g.is_ours = True
     return request.form
 
 
@@ -298,6 +330,51 @@ def _origin(address: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
+def _keep_form(response: Response, utility: Utility, page: str) -> None:
+    """Keep what she filled in until she has signed in again: for the login that was signed in here, in this browser."""
+    if not g.get("is_ours"):
+        return
+    with house().database.writing() as session:
+        login = sessions.owner(session, utility.id, request.cookies.get(session_cookie(utility.code), ""))
+        if login is None:
+            return
+        fields = list(request.form.items(multi=True))
+        secret = kept_forms.keep(session, utility.id, login, page, Here(utility).now, fields)
+    if secret is not None:
+        keep(response, cookie(f"form-{utility.code}"), secret, kept_forms.LIFETIME)
+
+
+def _give_back(found: Visit) -> None:
+    """Once her page is made: with what she had filled in, which is sent only when she presses the button herself."""
+    name = cookie(f"form-{found.utility.code}")
+    secret, where = request.cookies.get(name, ""), Here(found.utility).now
+    if not secret or "gives_back" in g:
+        return
+    g.gives_back = True
+
+    @after_this_request
+    def give(response: Response) -> Response:
+        if response.status_code != 200 or response.mimetype != "text/html":
+            return response
+        utility_id = found.utility.id
+        with house().database.reading() as session:
+            form = kept_forms.find(session, utility_id, found.customer.login_id, secret)
+        if form is not None and form.page != where:
+            return response
+        note = words._(
+            "You signed in again, so nothing is done yet. Look at this page, then press the button."
+        )
+        page = (
+            filling.filled(response.get_data(as_text=True), form.action, form.fields, note) if form else None
+        )
+        with house().database.writing() as session:
+            is_hers = kept_forms.drop(session, utility_id, secret) and page is not None
+        keep(response, name, "", 0)
+        if is_hers and page is not None:
+            response.set_data(page)
+        return response
+
+
 def _csrf() -> Any:
     return Markup('<input type="hidden" name="csrf_token" value="{}">').format(generate_csrf())
 
@@ -307,10 +384,14 @@ def _csrf() -> Any:
 
 def _sign_in_first(error: SignInFirst) -> Response:
     with house().database.reading() as session:
-        here = Here(utilities.find(session, error.code_of_utility))
-    asked: dict[str, Any] = {"next": here.now} if request.method == "GET" else {}
+        utility = utilities.find(session, error.code_of_utility)
+    here = Here(utility)
+    asked: dict[str, Any] = {"next": here.page}
     asked |= {name: 1 for name, wanted in (("again", error.again), ("second", error.second)) if wanted}
-    return go(f"{here.below('/sign-in')}{'?' if asked else ''}{urlencode(asked)}")
+    response = go(f"{here.below('/sign-in')}?{urlencode(asked)}")
+    if request.method == "POST":
+        _keep_form(response, utility, here.page)
+    return response
 
 
 def _problem(problem: Problem) -> Response:

@@ -46,6 +46,14 @@ def speak(code: str) -> Response:
     return response
 
 
+@rooms.get("/stay")
+def stay(code: str) -> Response:
+    """More time: looking at this page counts, as every page does, and the one she was on stays as it is."""
+    with house().database.reading() as session:
+        found = portal.customer(session, code)
+    return portal.page("portal/stay.html", found, is_last=portal.is_last(found))
+
+
 @rooms.get("/accessibility")
 def accessibility(code: str) -> Response:
     """How these pages are made for everybody."""

@@ -56,7 +56,7 @@ def security(code: str) -> Response:
         keys = passkeys.of(session, login.id)
     return portal.page(
         "signin/security.html", mine.visit, login=login, kinds=mine.kinds, beside=mine.beside, keys=keys,
-        sessions=open_ones, devices=known, this=here.digest, at=_clock(mine.visit),
+        sessions=open_ones, devices=known, this=here.digest, at=_clock(mine.visit), name_of=sessions.name_of,
     )  # fmt: skip
 
 
@@ -69,6 +69,16 @@ def sign_out_everywhere(code: str) -> Response:
         sessions.end_all(session, mine.login.id, mine.visit.customer.digest)
         signin.forget_devices(session, mine.login.id)
         securing.record(session, mine.login, "session.ended", reason="everywhere")
+    return _back(mine)
+
+
+@rooms.post("/security/sign-out/<which>")
+def sign_out_one(code: str, which: str) -> Response:
+    """One browser is signed out; one of somebody else's is none, and one that is out already is out."""
+    portal.posted()
+    with house().database.writing() as session:
+        mine = _mine(session, code)
+        securing.end_session(session, mine.login, which)
     return _back(mine)
 
 

@@ -34,7 +34,7 @@ def prepare(app: Flask) -> None:
     environment: Any = app.jinja_env
     environment.add_extension("jinja2.ext.i18n")
     environment.install_gettext_callables(_gettext, _ngettext, newstyle=True)
-    environment.filters.update(day=day, moment=moment, money=money, energy=energy)
+    environment.filters.update(day=day, moment=moment, hour=hour, money=money, energy=energy)
     environment.globals.update(language=language, languages=LANGUAGES)
 
 
@@ -107,7 +107,12 @@ def day(value: date | datetime) -> str:
 
 def moment(value: datetime) -> str:
     """A day and the time of it, as its own zone has them."""
-    return f"{day(value)}, {format_time(value, 'short', locale=_locale())}"
+    return f"{day(value)}, {hour(value)}"
+
+
+def hour(value: datetime) -> str:
+    """The time of a day alone, as its own zone has it."""
+    return format_time(value, "short", locale=_locale())
 
 
 def money(amount: Decimal | int, currency: str = "USD") -> Markup:

@@ -230,20 +230,29 @@ def test_a_registration_that_became_narrower_goes_back_as_an_error(shared_towns,
     assert codes(shared_towns, moon) == 0
 
 
-def test_a_question_waits_ten_minutes_from_step_to_step_and_an_hour_in_all(shared_towns, sun, ada, freeze):
-    page = asked(ada, sun)
-    path = walking.main_form(page).action
+def test_a_question_waits_half_an_hour_from_step_to_step_and_an_hour_in_all(shared_towns, sun, ada, freeze):
     began = clock.seconds()
+    freeze(began)
+    page, left = asked(ada, sun), walking.main_form(asked(ada, sun, state="s-2")).action
+    path = walking.main_form(page).action
+    for at in (800, 1600):
+        freeze(began + at)
+        ada.get(f"{HOME}/companies")  # she does something, so that she stays signed in
 
-    freeze(began + 500)
+    freeze(began + 1700)
     ada.chooses(page)
-    freeze(began + 900)
+    freeze(began + 1900)
+    over = ada.get(left, 404)
+    freeze(began + 2600)
     still = ada.get(f"{path}/check")
-    freeze(began + 1600)
-    over = ada.get(f"{path}/check", 404)
+    freeze(began + 3400)
+    ada.get(f"{HOME}/companies")
+    freeze(began + 3700)
+    late = ada.get(f"{path}/check", 404)
 
     assert "Check before you share" in text(still)
     assert "its time is over" in text(over)
+    assert "its time is over" in text(late)
 
 
 def test_pages_cannot_be_framed_kept_or_sent_on_elsewhere(sun, ada):
@@ -423,7 +432,18 @@ def test_the_company_may_ask_for_a_language_where_the_reader_chose_none(shared_t
 
     asked_for = ada.arrives(sun, nonce="n", ui_locales="fr es-MX")
     chosen = bob.arrives(sun, nonce="n", ui_locales="es")
+    eve = walking.customer(shared_towns, sun.app)
+    moon = walking.company(shared_towns, f"Moon {uuid.uuid4().hex[:4]}", app=sun.app)
+    given = {
+        "response_type": "code", "redirect_uri": oauth.BACK, "scope": oauth.SCOPE, "state": "s", "nonce": "n",
+        "ui_locales": "fr es", **moon.pkce[1],
+    }  # fmt: skip
+    handle = moon.posts("par", given).json["request_uri"]
+    # What was pushed is what counts (RFC 9126 4), the browser's own parameters do not.
+    named = {"client_id": moon.client_id, "request_uri": handle, "ui_locales": "en"}
+    pushed = eve.follows(eve.client.get("/north/oauth/authorize", query_string=named))
 
+    assert pushed.headers["Content-Language"] == "es"
     assert asked_for.headers["Content-Language"] == "es"
     assert "Elija qué compartir" in text(asked_for)
     assert chosen.headers["Content-Language"] == "en"

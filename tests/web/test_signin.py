@@ -254,6 +254,29 @@ def test_signing_out_ends_it_here_and_signing_out_everywhere_the_others(town, ap
     assert [act for act, _ in acts(town)][-2:] == ["session.ended", "session.ended"]
 
 
+def test_one_browser_is_signed_out_from_another_and_nobody_else_s(town, app, ada):
+    bob = ways.person(town, "C-2")
+    first, second, other = (Visitor(app) for _ in range(3))
+    for visitor, mail in ((first, MAIL), (second, MAIL), (other, "c-2@mail.example")):
+        visitor.sign_in(mail)
+    page, theirs = first.get("security"), other.get("security")
+    [name] = set(re.findall(r"sign-out/(\w{24})", page.text))
+    assert page.text.count("This one") == 1
+    assert re.findall(r"sign-out/(\w{24})", theirs.text) == []
+
+    other.post(f"security/sign-out/{name}", theirs)
+    still = second.is_in
+    first.post(f"security/sign-out/{name}", page)
+    first.post(f"security/sign-out/{name}", page)
+
+    assert still
+    assert (first.is_in, second.is_in, other.is_in) == (True, False, True)
+    assert (len(inside(town, ada)), len(inside(town, bob))) == (1, 1)
+    assert [each for each in acts(town) if each[0] == "session.ended"] == [
+        ("session.ended", {"reason": "by-herself"})
+    ]
+
+
 def test_sessions_end_by_themselves_and_a_closed_login_at_once(town, app, ada, freeze):
     freeze(make.NOW)
     idle, busy = Visitor(app), Visitor(app)

@@ -1,7 +1,7 @@
 """Authorization requests on their way: pushed by a company, or waiting for the customer's answer.
 
 A waiting one is bound to a secret that only its browser has, or only the customer it was sent to; it is good for ten
-minutes from step to step, an hour in all, or as long as its company asked, and is answered once.
+minutes, then for half an hour from step to step, an hour in all, or as long as its company asked, and answered once.
 """
 
 from __future__ import annotations
