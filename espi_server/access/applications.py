@@ -16,7 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from espi_server import clock
-from espi_server.access import audit, tokens
+from espi_server.access import audit, followers, tokens
 from espi_server.access.models import Application, ApplicationSecret, Asp
 from espi_server.access.oauth import policies
 from espi_server.access.oauth.policies import LONGEST_WINDOW
@@ -27,7 +27,7 @@ from espi_server.errors import Conflict, NotFound, Usage
 
 REVIEW, ON_HOLD, REVOKED = 1, 3, 4  # DataCustodianApplicationStatus, beside PRODUCTION
 LONGEST = 256  # characters of a client_name
-QUALIFIED = "qualified_at"  # of what is known of it: when it was put into production for the first time
+QUALIFIED = followers.QUALIFIED
 PAGES = (
     "client_uri",
     "logo_uri",
@@ -156,10 +156,15 @@ def set_status(session: Session, application: Application, status: int, *, by: s
     if application.status == REVOKED:
         raise Conflict(f"{application.name} was revoked for good. Register another application.")
     record(session, application, "application.status", by, before=application.status, after=status)
+    if (application.status, status) == (ON_HOLD, PRODUCTION):
+        followers.tell(session, application, followers.RESUMED)
     application.status, application.updated_at = status, clock.seconds()
     company = session.get(Asp, application.asp_id) if application.asp_id else None
+    if status == ON_HOLD:
+        followers.tell(session, application, followers.PAUSED)
     if status == PRODUCTION:
         application.information = {QUALIFIED: clock.seconds(), **application.information}
+        followers.tell_words(session, application)
     if company is not None and status == PRODUCTION:
         company.status = "qualified"
     note_change(session, application)

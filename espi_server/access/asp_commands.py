@@ -186,7 +186,12 @@ def qualify(name: str, code: str) -> None:
     with opened() as database, database.writing() as session:
         found = applications.find(session, utilities.find(session, code), name)
         applications.set_status(session, found, PRODUCTION, by=operator())
+        missing = [each for each in ("tos_uri", "policy_uri") if not found.information.get(each)]
     click.echo(f"{name} is in production.")
+    if missing:
+        words = {"tos_uri": "terms", "policy_uri": "privacy policy"}
+        told = " and no ".join(words[each] for each in missing)
+        tell(f"Customers are shown no {told} of this company: see `espi-server asp describe`.")
 
 
 @asp.command()

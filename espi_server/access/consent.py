@@ -71,12 +71,14 @@ class Identified:
     amr: Sequence[str] = ()
     acr: str | None = None
     lse: str | None = None  # the load-serving entity that was found
+    found: str | None = None  # by what the company's customer was found before she signed in: her profile
 
     @property
     def row(self) -> dict[str, Any]:
         """As an authorization keeps it."""
         found = {
             "when": self.at, "method": self.method, "amr": list(self.amr), "acr": self.acr, "lse": self.lse,
+            "found": self.found,
         }  # fmt: skip
         return {name: value for name, value in found.items() if value is not None}
 

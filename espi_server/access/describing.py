@@ -14,9 +14,10 @@ from babel import Locale
 from sqlalchemy.orm import Session
 
 from espi_server import clock
-from espi_server.access import applications
+from espi_server.access import applications, followers
 from espi_server.access.applications import BadApplication
 from espi_server.access.models import Application
+from espi_server.access.opening import PRODUCTION
 from espi_server.espi.tables import DataClass
 
 USE: Final = "use_statement"
@@ -65,7 +66,7 @@ def checked(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def describe(session: Session, application: Application, given: Mapping[str, Any], *, by: str) -> None:
     """Take over what the utility writes down for a company; an empty text takes a field away."""
-    before = applications.stated(application)
+    before, said = applications.stated(application), followers.words(application)
     for name in ADDRESSES:
         if given.get(name):
             applications.check_address(str(given[name]))
@@ -75,6 +76,8 @@ def describe(session: Session, application: Application, given: Mapping[str, Any
     application.updated_at = clock.seconds()
     applications.record_change(session, application, by, before)
     applications.note_change(session, application)
+    if followers.note_words(application, said) and application.status == PRODUCTION:
+        followers.tell_words(session, application)
 
 
 def _text(name: str, value: Any, longest: int) -> str:

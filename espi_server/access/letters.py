@@ -12,9 +12,10 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from espi_server.access import cases, closing, expiring, grants
+from espi_server.access import cases, closing, companies, expiring, followers, grants
 from espi_server.access.announcing import destination
 from espi_server.access.models import Application, Authorization, ConsentRecord
+from espi_server.access.opening import PRODUCTION
 from espi_server.access.people import record
 from espi_server.accounts.models import Login, ServiceAgreement, Utility
 from espi_server.espi.scope import Scope
@@ -32,10 +33,13 @@ def composers() -> Mapping[str, Compose]:
         "authorization.granted": consent,
         "authorization.waiting": consent,
         "authorization.changed": consent,
+        "authorization.shortened": consent,
         expiring.GOES_ON: consent,
         "authorization.ended": consent,
         closing.NARROWED: agreements,
         closing.MOVED: agreements,
+        **dict.fromkeys((followers.PAUSED, followers.RESUMED), standing),
+        followers.DESCRIBED: described,
         **dict.fromkeys(cases.LETTERS, case),
         expiring.KIND: ahead,
         warning.FAILING: unanswered,
@@ -80,7 +84,41 @@ def agreements(session: Session, message: Message) -> Note:
     ids = [uuid.UUID(each) for each in message.payload["agreements"]]
     of = select(ServiceAgreement.reference).where(ServiceAgreement.id.in_(ids)).order_by(ServiceAgreement.id)
     endings = sorted(each[-4:] for each in session.scalars(of))
-    return replace(note, values={**note.values, "endings": endings, "lse": message.payload.get("lse", "")})
+    return replace(note, values={**note.values, "endings": endings, "lse": _seller(session, message)})
+
+
+def _seller(session: Session, message: Message) -> str:
+    """Who sells the energy now, by name where that company is here."""
+    code = str(message.payload.get("lse", ""))
+    return session.scalar(select(Utility.name).where(Utility.code == code)) or code
+
+
+def standing(session: Session, message: Message) -> Note:
+    """That her company is on hold, or is not any more, if that is still so."""
+    _, application = _live(session, message)
+    if (application.status == PRODUCTION) != (message.kind == followers.RESUMED):
+        raise Moot("The company stands otherwise by now.")
+    return consent(session, message)
+
+
+def described(session: Session, message: Message) -> Note:
+    """What her company says of itself by now, in her language where it does."""
+    row, application = _live(session, message)
+    if application.status != PRODUCTION:
+        raise Moot("The company is out of service.")
+    note = consent(session, message)
+    told = companies.told(session.get_one(Utility, row.utility_id), application, note.language)
+    now = {
+        "use": told.use, "terms": told.terms, "terms_version": told.terms_version, "policy": told.policy,
+    }  # fmt: skip
+    return replace(note, values={**note.values, **now})
+
+
+def _live(session: Session, message: Message) -> tuple[Authorization, Application]:
+    row = session.get(Authorization, uuid.UUID(message.payload["authorization"]))
+    if row is None or row.ended_at is not None:
+        raise Moot("The authorization ended first.")
+    return row, session.get_one(Application, row.application_id)
 
 
 def case(session: Session, message: Message) -> Note:

@@ -13,8 +13,9 @@ from lxml import etree
 from sqlalchemy.orm import Session
 
 from espi_server import clock
-from espi_server.access import applications, audit, grants
+from espi_server.access import applications, audit, followers, grants
 from espi_server.access.models import Application, Authorization
+from espi_server.access.opening import PRODUCTION
 from espi_server.access.resources import authorizations
 from espi_server.energy import changes
 from espi_server.errors import BadRequest, Conflict
@@ -24,6 +25,7 @@ from espi_server.espi.codes import AuthorizationStatus
 from espi_server.espi.content import Content
 from espi_server.espi.errors import EspiError
 from espi_server.espi.scope import Scope, ScopeError
+from espi_server.notify import outbox
 
 Stated = TypeVar("Stated", bound=Content)
 
@@ -114,6 +116,10 @@ def _end_sooner(session: Session, authorization: Authorization, ends: int | None
         until=ends,
     )
     changes.note(session, authorization.utility_id, "Authorization", authorization.id, "changed")
+    if authorization.customer_id is not None:
+        recipient, payload = f"customer:{authorization.customer_id}", {"authorization": str(authorization.id)}
+        kind = "authorization.shortened"
+        outbox.put(session, authorization.utility_id, kind, recipient=recipient, payload=payload)
 
 
 # --- a registration (FB_41) -----------------------------------------------------------------------------
@@ -139,7 +145,8 @@ def register_anew(
 ) -> None:
     """What a PUT says of the company's own fields; the utility's are the utility's.
 
-    Where answers or notifications go to a new address, the application goes back into review. `reachable` raises for
+    Where answers or notifications go to a new address, or customers read other words of it, the application goes back
+    into review. `reachable` raises for
     an address that may not be spoken to in this installation.
     """
     if getattr(stated, "client_id", None) not in (None, application.client_id):
@@ -154,26 +161,29 @@ def register_anew(
     is_moved = (addresses or application.redirect_uris, notify) != (
         application.redirect_uris, application.notify_uri,
     )  # fmt: skip
-    before = applications.stated(application)
+    before, said = applications.stated(application), followers.words(application)
     application.redirect_uris = addresses or application.redirect_uris
     application.notify_uri = notify
     application.information = {**application.information, **dict(_spoken(stated))}
     application.updated_at = clock.seconds()
     actor = _actor(application, by)
     applications.record_change(session, application, actor, before)
-    status = _status(application, stated, is_moved, by)
+    is_other = followers.note_words(application, said) or is_moved
+    status = _status(application, stated, is_other, by)
     if status == application.status:
         applications.note_change(session, application)
+        if status == PRODUCTION:
+            followers.tell_words(session, application)
     elif status == applications.REVOKED:
         withdraw(session, application, by=by)
     else:
         applications.set_status(session, application, status, by=actor)
 
 
-def _status(application: Application, stated: espi.ApplicationInformation, is_moved: bool, by: str) -> int:
-    """Where the application stands after this: where the utility says, or in review where it moved by itself."""
+def _status(application: Application, stated: espi.ApplicationInformation, is_other: bool, by: str) -> int:
+    """Where the application stands after this: where the utility says, or in review where it changed by itself."""
     if by != "custodian":
-        return applications.REVIEW if is_moved else application.status
+        return applications.REVIEW if is_other else application.status
     status = getattr(stated, "data_custodian_application_status", None)
     return application.status if status is None else int(status)
 

@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from espi_server import clock
-from espi_server.access import admission, applications, describing, keys, tokens
+from espi_server.access import admission, applications, describing, followers, keys, tokens
 from espi_server.access.addresses import public_base, resource_base
 from espi_server.access.admission import Admitted, NotInvited
 from espi_server.access.applications import Registration
@@ -131,9 +131,11 @@ def restate(
     if wanted.name != application.name and applications.is_taken(session, utility, wanted.name):
         raise BadMetadata(_TAKEN)
     before, said = _looked_at(application), applications.stated(application)
+    spoken = followers.words(application)
     _take(application, wanted)
     _flush(session)
     applications.record_change(session, application, _itself(application), said)
+    followers.note_words(application, spoken)
     if _looked_at(application) != before and application.status == PRODUCTION:
         applications.set_status(session, application, applications.REVIEW, by=_itself(application))
     else:
@@ -221,7 +223,8 @@ def _is_secret(session: Session, application: Application, secret: Any) -> bool:
 def _looked_at(application: Application) -> tuple[Any, ...]:
     """What the operator looked at when he qualified it. New keys are not among it: they have to be renewed in time."""
     told = tuple(application.information.get(name) for name in describing.NAMES)
-    return (application.name, application.redirect_uris, application.notify_uri, method_of(application), told)
+    here = (application.name, application.redirect_uris, application.notify_uri, method_of(application))
+    return (*here, told, followers.words(application), application.information.get("client_uri"))
 
 
 def _itself(application: Application) -> str:

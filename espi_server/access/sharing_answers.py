@@ -31,6 +31,7 @@ from espi_server.accounts.sessions import SignedIn
 from espi_server.espi.scope import Scope
 
 METHOD: Final = "sign-in"
+PROFILE: Final = "profile"  # what a company said of her fits one customer alone (by message)
 
 
 @dataclass(frozen=True)
@@ -60,16 +61,19 @@ def decision_with_more(session: Session, flow: Flow) -> Decision:
     given = flow.question.present
     if given is None:
         raise NotWaiting()
-    scope = sharing.with_more(flow.question.scope, Scope.parse(given.scope), flow.choices)
+    held = Scope.parse(given.scope)
+    scope = sharing.with_more(flow.question.scope, held, flow.choices)
     points = shareable(session, given)
     length = scope.history_length
+    keeps = length == held.history_length
     return Decision(
         places=tuple(sharing_places.of_points(flow.places, points)),
         usage_points=tuple(points),
         scope=scope,
         until=_end_of(given),
         lasting=given.lasting or grants.UNTIL,
-        history_from=None if length is None else clock.seconds() - length,
+        history_from=given.history_from if keeps else None if length is None else clock.seconds() - length,
+        keeps_history=keeps,
         left_out=tuple(cls for cls in flow.question.classes if cls not in scope.classes),
     )
 
@@ -97,7 +101,8 @@ def share(server: Server, flow: Flow, decision: Decision, record: Record, here: 
     taken = sharing_drafts.take(session, flow.draft, {"outcome": "agreed"})
     if not taken:
         raise NotWaiting()
-    identified = _identified(here, decision.places)
+    by_message = flow.arrived is not None and flow.arrived.asked.by_message
+    identified = _identified(here, decision.places, found=PROFILE if by_message else None)
     if flow.arrived is not None:
         location = consent.agree(
             server, flow.arrived.row.digest, _agreed(flow, decision, kept, identified, here)
@@ -187,10 +192,15 @@ def _keep(session: Session, utility: Utility, record: Record) -> ConsentRecord:
     return kept
 
 
-def _identified(here: SignedIn, places: Sequence[Place]) -> Identified:
+def _identified(here: SignedIn, places: Sequence[Place], *, found: str | None = None) -> Identified:
     sellers = sorted({each.lse for each in places if each.is_unbundled and each.lse})
     return Identified(
-        at=here.at, method=METHOD, amr=here.amr, acr=here.acr, lse=" ".join(sellers)[:256] or None
+        at=here.at,
+        method=METHOD,
+        amr=here.amr,
+        acr=here.acr,
+        lse=" ".join(sellers)[:256] or None,
+        found=found,
     )
 
 

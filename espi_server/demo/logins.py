@@ -27,7 +27,13 @@ def open_all(database: Database) -> None:
     kept = passwords.digest(PASSWORD)
     with database.writing() as session:
         for company in COMPANIES:
-            portal.change(utilities.find(session, company.code), second_factor=False, phone=company.phone)
+            portal.change(
+                utilities.find(session, company.code),
+                second_factor=False,
+                phone=company.phone,
+                terms=f"https://{company.code}.example/terms",
+                terms_version="2026-01",
+            )
         for household, code in _missing(session):
             _open(session, household, code, kept)
 

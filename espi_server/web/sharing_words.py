@@ -50,26 +50,36 @@ def _classes() -> Iterator[Shown]:
     yield Shown(
         DataClass.BASIC,
         _("Basic Information"),
-        _("Your name and your service address."),
+        _(
+            "Your name, phone, and email. Your service and mailing address. Special needs we know of, such "
+            "as a medical device."
+        ),
         _("Ada Nowak, 12 Mill Lane, Alder Grove."),
     )
     yield Shown(
         DataClass.BILLING,
         _("Billing Information"),
-        _("Your bills, now and before. When we bill you and read your meter. Your rate and voltage class."),
+        _(
+            "Your bills, now and before, and what you used in each bill period. When we bill you and read "
+            "your meter. Your rate and voltage class."
+        ),
         _("Bill of June 3: $83.25 for 412 kWh on rate E-1."),
     )
     yield Shown(
         DataClass.ACCOUNT,
         _("Account Information"),
-        _("Your account number, your service agreement number, your meter number, and when service began."),
+        _(
+            "Your account number, your service agreement number, your meter number, and when service began. "
+            "Who supplies you. If you pay ahead, and if a shut-off is planned."
+        ),
         _("Account 7741, agreement 4471, since May 2, 2019."),
     )
     yield Shown(
         DataClass.USAGE,
         _("Usage Information"),
         _(
-            "How much energy you use, and when, in steps of 15 minutes or an hour. This can show when people are home."
+            "How much energy you use, and when, in steps of 15 minutes or an hour. This can show when "
+            "people are home. How steady your power is, if we measure it."
         ),
         _("June 3, 6:00 to 6:15 p.m.: 0.42 kWh."),
     )

@@ -316,7 +316,10 @@ def test_an_agreement_that_moves_to_another_seller_stays_shared_with_other_rins_
     [act] = acts(house, closing.MOVED)
     assert act.subject == f"authorization:{sun.id}"
     assert "east sells you your energy now" in said(house, closing.MOVED)
-    assert "east le vende ahora su energía" in said(house, closing.MOVED, "es")
+    with house.writing() as session:
+        utilities.add(session, "east", name="East Power", timezone=make.ZONE)
+    assert "East Power sells you your energy now" in said(house, closing.MOVED)
+    assert "East Power le vende ahora su energía" in said(house, closing.MOVED, "es")
 
 
 def test_a_row_that_is_corrected_in_place_puts_the_old_rin_aside(house: Database, tmp_path: Path) -> None:

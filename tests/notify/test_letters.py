@@ -34,6 +34,7 @@ VALUES: dict[str, Any] = {
     "until": date(2027, 3, 1), "ended": date(2026, 9, 5), "reason": "expired", "since": date(2026, 9, 4),
     "record": ["Check before you share", "Places"], "waits": date(2026, 4, 1), "server": "sun.example.org",
     "endings": ["4471", "8830"], "lse": "East Power", "number": "C-7F3K-9QXM",
+    "use": "We help.", "terms": "https://sun.example/terms", "terms_version": "7", "policy": "https://sun.example/p",
 }  # fmt: skip
 
 
@@ -76,6 +77,28 @@ def test_what_is_shared_is_told_class_by_class() -> None:
     assert (few.text.count("\n- "), all.text.count("\n- ")) == (1, len(EVERY_CLASS))
     assert "March 1, 2027" in few.text
     assert "1 de marzo de 2027" in letter("authorization.granted", "es").text
+
+
+@pytest.mark.parametrize("language", letters.LANGUAGES)
+def test_what_has_no_end_is_told_so_in_every_letter(language: str) -> None:
+    forever = {"en": "you stop it", "es": "usted lo termine"}[language]
+    bare = {"until": None, "record": [], "use": "", "terms": "", "terms_version": "", "policy": ""}
+    # These tell of an end that there is.
+    for kind in sorted({*composers()} - {"authorization.expiring", "authorization.shortened"}):
+        ends = letter(kind, language).text + letter(kind, language).short
+        said = letter(kind, language, **bare).text + letter(kind, language, **bare).short
+
+        assert "None" not in said
+        assert (forever in said) == ("2027" in ends), kind
+
+
+def test_why_a_sharing_ended_is_told() -> None:
+    reasons = ("expired", "replaced", "lapsed", "closed", "cancelled", "replayed", "given back", "offboarded")
+    for language in letters.LANGUAGES:
+        said = {letter("authorization.ended", language, reason=each).text for each in reasons}
+        by_utility = letter("authorization.ended", language, reason="cancelled by utility").text
+
+        assert len({*said, by_utility}) == len(reasons) + 1
 
 
 def test_a_language_without_words_is_said_in_english() -> None:

@@ -256,9 +256,11 @@ def test_the_company_that_asks_more_is_shown_as_the_difference_and_she_may_leave
     assert kept["resourceURI"].endswith(str(before.id))
 
 
-def test_what_she_adds_is_a_new_consent_of_the_same_authorization(shared_towns, sun, ada):
+def test_what_she_adds_is_a_new_consent_of_the_same_authorization(shared_towns, sun, ada, freeze):
+    freeze(clock.seconds())
     says_yes(ada, sun, classes=["Usage"], history="365")
     [before] = rows(shared_towns, sun)
+    freeze(before.created_at + 500)
 
     second = ada.follows(ada.posts(ada.arrives(sun, scope=PLAIN), act="continue", classes=["Billing"]))
     back = ada.agrees(second)
@@ -273,6 +275,7 @@ def test_what_she_adds_is_a_new_consent_of_the_same_authorization(shared_towns, 
         record = session.get_one(ConsentRecord, row.consent_record_id)
     assert "Billing Information · Usage Information" in record.shown
     assert "HistoryLength=31536000" in row.scope
+    assert row.history_from == before.history_from  # as it was: nothing of it is lost by coming late
 
 
 def test_of_several_she_chooses(shared_towns, sun, ada):

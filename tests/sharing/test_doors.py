@@ -337,7 +337,12 @@ def test_what_was_asked_by_message_only_its_customer_answers(shared_towns, sun, 
     assert "You said yes to Sun" in text(done)
     with shared_towns.reading() as session:
         row = requests.find(session, requests.PENDING, place, secret)
+        mine = AuthorizationCode.application_id == sun.id
+        code = session.scalars(select(AuthorizationCode).where(mine)).all()[-1]
     assert row is None
+    # What it rests on: what the company said of her, and how she then signed in.
+    assert (code.identified["found"], code.identified["method"]) == ("profile", "sign-in")
+    assert code.identified["amr"] == list(walking.LONG)
 
 
 def test_somebody_who_is_no_customer_here_goes_back_with_the_way_to_hers(shared_towns, sun):

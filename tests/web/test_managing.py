@@ -6,10 +6,13 @@ import re
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from werkzeug.test import TestResponse
 
+from espi_server.access import applications
 from espi_server.access.models import Application, Authorization
 from espi_server.db import Database
+from espi_server.notify.models import Outbox
 from tests import make, oauth
 from tests.oauth import BACK, Company
 from tests.towns import on_one
@@ -175,7 +178,12 @@ def test_an_authorization_may_end_sooner_and_never_later_or_wider(sun: Company) 
     assert send(sun, "PUT", path, token, body.replace(b"FB=4_5_15", b"FB=4_5_15_16")).status_code == 409
     assert f"<expires_at>{ends - 86_400}<".encode() in stating(ends - 86_400).data
     with sun.database.reading() as session:
-        assert session.query(Authorization).one().ends_at == ends - 86_400
+        row = session.query(Authorization).one()
+        letters = session.scalars(
+            select(Outbox.kind).where(Outbox.recipient == f"customer:{row.customer_id}")
+        )
+        assert row.ends_at == ends - 86_400
+        assert list(letters).count("authorization.shortened") == 1  # a change of hers that she did not make
 
 
 def registration(company: Company) -> str:
@@ -206,6 +214,33 @@ def test_a_new_address_goes_into_review_before_it_is_used(sun: Company) -> None:
     assert sun.token(grant_type="client_credentials").status_code == 401
     # What it registered it may still see and set right.
     assert send(sun, "GET", registration(sun), token).status_code == 200
+
+
+@pytest.mark.requirement("FB_41")
+@on_one
+def test_other_words_for_customers_are_looked_at_first_and_told(sun: Company) -> None:
+    consent(sun)
+    token = machine(sun, "registration")
+    plain = entry(sun, registration(sun), token)
+    after = b"<thirdPartyApplicationStatus>"
+    words = b"<thirdPartyApplicationDescription>Other words.</thirdPartyApplicationDescription>"
+    described = plain.replace(after, words + after)
+
+    answer = send(sun, "PUT", registration(sun), token, described)
+
+    assert b"<dataCustodianApplicationStatus>1<" in answer.data
+
+    def told() -> list[str]:
+        with sun.database.reading() as session:
+            return [each for each in session.scalars(select(Outbox.kind)) if each.startswith("company.")]
+
+    assert told() == []
+    with sun.database.writing() as session:
+        row = session.get_one(Application, sun.id)
+        applications.set_status(session, row, 2)
+        applications.set_status(session, row, applications.ON_HOLD)
+        applications.set_status(session, row, 2)
+    assert told() == ["company.described", "company.paused", "company.resumed"]
 
 
 @pytest.mark.parametrize(

@@ -97,8 +97,10 @@ class Ours:
         is_the_same = row.consent_record_id == waiting.consent_record_id
         # The consent rests on how she was identified then; now she only came along.
         identified = {**row.identified, "agreed": waiting.identified} if is_the_same else row.identified
+        # As long a history as she gave begins where it began then: nothing of it is lost by coming late.
+        is_as_long = Scope.parse(row.scope).history_length == Scope.parse(waiting.scope).history_length
         terms = grants.Terms(
-            points, row.scope, row.until, row.lasting, identified, row.consent_record_id, keeps_history=is_the_same
+            points, row.scope, row.until, row.lasting, identified, row.consent_record_id, keeps_history=is_as_long
         )  # fmt: skip
         if not grants.adopt(self.server.session, waiting, terms, by=self.actor):
             raise InvalidGrantError(
