@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import sys
+import uuid
 from pathlib import Path
 
 import pytest
 
+from espi_server import clock
+from espi_server.accounts.utilities import UnknownUtility
 from espi_server.demo import demo
 from espi_server.demo.households import named
 from espi_server.demo.logins import PASSWORD
@@ -23,6 +27,8 @@ from espi_server.errors import (
     Unauthorized,
     Unavailable,
 )  # fmt: skip
+from espi_server.espi.tables import CLASS_BLOCKS
+from espi_server.notify import signing
 from espi_server.web import explained
 from tests import docs, typed
 from tests.conftest import ROOT
@@ -148,13 +154,38 @@ def test_a_block_that_ends_in_read_waits_for_a_person_and_types_what_she_comes_b
 
 def test_every_code_an_answer_can_carry_is_explained():
     told = {code for each in explained.PROBLEMS for code in each.codes}
-    answered = [BadRequest, BadValue, Unauthorized, Forbidden, NotFound, MethodNotAllowed, TooManyRequests]
+    answered = [BadRequest, BadValue, Unauthorized, Forbidden, NotFound, UnknownUtility, MethodNotAllowed]
 
     missing = [
-        each().code for each in [*answered, Internal, Unavailable, FeedChanged] if each().code not in told
+        each().code
+        for each in [*answered, TooManyRequests, Internal, Unavailable, FeedChanged]
+        if each().code not in told
     ]
 
     assert missing == []
+
+
+def test_the_guide_names_the_function_blocks_of_each_class():
+    guide = (ROOT / "docs" / "authorization.md").read_text("utf-8")
+
+    for each, blocks in CLASS_BLOCKS.items():
+        assert f"| `{each.term}` | {' '.join(map(str, sorted(blocks)))} |" in guide
+
+
+def test_the_guide_checks_a_signature_as_we_make_it():
+    guide = (ROOT / "docs" / "notifications.md").read_text("utf-8")
+    [_, by_hand] = [each.text for each in docs.blocks(guide) if each.language == "python"]
+    room = {}
+    exec(by_hand, room)  # noqa: S102 - what the guide shows
+    key, now = b"k" * 24, clock.seconds()
+    secret = f"whsec_{base64.b64encode(key).decode()}"
+    fresh, old = (
+        signing.headers(uuid.uuid4(), at, b"<BatchList/>", [b"next", key]) for at in (now, now - 400)
+    )
+
+    assert room["is_ours"](secret, fresh, b"<BatchList/>")
+    assert not room["is_ours"](secret, fresh, b"<BatchList />")
+    assert not room["is_ours"](secret, old, b"<BatchList/>")
 
 
 def test_the_guide_and_the_page_explain_errors_alike():

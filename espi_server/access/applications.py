@@ -214,8 +214,8 @@ def check_address(address: str) -> None:
     """`BadApplication` unless it may be registered: https (http for this machine only), nothing hidden in it."""
     if not _is_plain(address):
         raise BadApplication(
-            f"The address {address[:200]!r} cannot be registered: it is absolute, https, without user, fragment, "
-            "wildcard and dots that lead up."
+            f"The address {address[:200]!r} cannot be registered; accepted is an absolute https address without user, "
+            "fragment, wildcard and dots that lead up."
         )
 
 

@@ -11,7 +11,7 @@ from xml.sax.saxutils import escape
 import psycopg
 from flask import Flask, Response, json, request
 from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.exceptions import MethodNotAllowed as NoSuchMethod
 from werkzeug.exceptions import NotFound as NoSuchPath
 
@@ -121,7 +121,17 @@ def _http(error: HTTPException) -> Response:
         mistake = Internal()
         mistake.__cause__ = original or error
         return problem(mistake)
-    return problem(Refused(error.description, status=error.code or 400))
+    return problem(Refused(said(error), status=error.code or 400))
+
+
+def said(error: HTTPException) -> str | None:
+    """What an HTTP error says; of a body that is too large, how much is taken."""
+    if not isinstance(error, RequestEntityTooLarge):
+        return error.description
+    return (
+        f"The body is too large: {request.max_content_length} bytes are taken, of a form "
+        f"{request.max_form_memory_size} in up to {request.max_form_parts} parts."
+    )
 
 
 def _away(error: Exception) -> Response:

@@ -114,7 +114,8 @@ PROBLEMS: Final = _rows(
     (
         "unauthorized",
         "401",
-        "no token, or one that is unknown, expired, revoked, of another utility, or of an ended authorization",
+        "no token, or one that is unknown, expired, revoked, of another utility, of an ended authorization, or bound "
+        "to a TLS certificate that was not shown; refresh once, and where that is refused it is over",
     ),
     (
         "forbidden",
@@ -122,6 +123,7 @@ PROBLEMS: Final = _rows(
         "the token is of the wrong kind, or the path lies outside its grant, whether it exists or not",
     ),
     ("not_found", "404", "nothing is at this address"),
+    ("unknown_utility", "404", "the first part of the path is the code of no utility here"),
     (
         "conflict",
         "409",

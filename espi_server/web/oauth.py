@@ -313,6 +313,8 @@ def _machine(code: str, act: Callable[[Server, Sent], Answered]) -> Response:
 def _sent() -> Sent:
     if request.mimetype not in _FORMS and request.content_length:
         raise BadRequest(f"The body is {_FORMS[0]}.")
+    if request.content_length and not request.form:
+        raise BadRequest("Nothing in the body can be read; it is name=value pairs joined by &, in UTF-8.")
     return Sent(
         query=request.args.to_dict(flat=False),
         # A part of a multipart body need not have a name; then it says nothing.
@@ -360,11 +362,11 @@ def _http(error: HTTPException) -> Response:
         original = getattr(error, "original_exception", None)
         _log.error("request %s failed", request_id(), exc_info=original or error)
         return written(Answered(500, {"error": "server_error"}))
-    return _problem(BadRequest(error.description) if status == 400 else _of_status(error, status))
+    return _problem(BadRequest(answers.said(error)) if status == 400 else _of_status(error, status))
 
 
 def _of_status(error: HTTPException, status: int) -> Problem:
-    problem = Problem(error.description)
+    problem = Problem(answers.said(error))
     problem.status = status
     return problem
 

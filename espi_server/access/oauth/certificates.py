@@ -18,8 +18,10 @@ class NoCertificate(Unreadable):
 
 
 def thumbprint(text: str) -> bytes:
-    """The SHA-256 of a certificate: PEM (nginx percent-encodes it) or base64 of DER (HAProxy)."""
+    """The SHA-256 of a certificate: PEM (nginx percent-encodes it) or base64 of DER (HAProxy; RFC 9440 in colons)."""
     text = unquote(text).strip()
+    if text.startswith(":") and text.endswith(":"):
+        text = text[1:-1]
     try:
         der = _of_pem(text) if text.startswith(_BEGIN) else base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:

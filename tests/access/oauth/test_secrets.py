@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import ssl
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -176,8 +177,10 @@ def test_another_certificate_or_none_is_an_unknown_client(towns: Database) -> No
     ):
         answer = company.token(headers, grant_type="client_credentials", client_id=company.client_id)
         assert (answer.status_code, answer.json["error"]) == (401, "invalid_client")
-    answer = company.token({HEADER: quote(pem)}, grant_type="client_credentials", client_id=company.client_id)
-    assert answer.json["access_token"]
+    der = base64.b64encode(ssl.PEM_cert_to_DER_cert(pem)).decode()
+    for shown in (quote(pem), der, f":{der}:"):  # nginx, HAProxy, RFC 9440
+        answer = company.token({HEADER: shown}, grant_type="client_credentials", client_id=company.client_id)
+        assert answer.json["access_token"]
 
 
 def test_trap_17_without_a_proxy_nobody_believes_the_header(towns: Database) -> None:

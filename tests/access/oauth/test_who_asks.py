@@ -164,6 +164,14 @@ def test_a_body_that_is_too_large_is_refused_in_that_form_too(sun: Company) -> N
     answer = sun.posts("token", {"grant_type": "x" * 2_000_000})
 
     assert (answer.status_code, answer.json["error"]) == (413, "invalid_request")
+    assert "1048576 bytes" in answer.json["error_description"]
+
+
+def test_a_body_of_strange_bytes_is_told_as_such_and_not_as_missing_parameters(sun: Company) -> None:
+    answer = sun.posts("token", b"grant_type=\xff", content_type="application/x-www-form-urlencoded")
+
+    assert (answer.status_code, answer.json["error"]) == (400, "invalid_request")
+    assert "UTF-8" in answer.json["error_description"]
 
 
 def test_control_characters_are_refused(sun: Company) -> None:
