@@ -22,8 +22,8 @@ from espi_server.web import words
 from espi_server.web.words import _
 
 _HERE = Path(__file__).parent
-# What the record of a consent is made of, beside facts.
-_SOURCES: Final = ("templates/sharing/_consent.html", "sharing_words.py")
+SOURCES: Final = ("templates/sharing/_consent.html", "templates/sharing/_company.html", "sharing_words.py")
+"""What the record of a consent is made of, beside facts."""
 
 
 @dataclass(frozen=True)
@@ -251,7 +251,7 @@ def wrong(problem: Problem) -> str:
 def version(language: str) -> str:
     """Which words a consent was shown in: a fingerprint of the page's own and of the catalog."""
     catalog = _HERE / "words" / language / "sharing.po"
-    files = [*(_HERE / name for name in _SOURCES), *([catalog] if catalog.exists() else [])]
+    files = [*(_HERE / name for name in SOURCES), *([catalog] if catalog.exists() else [])]
     return hashlib.sha256(b"".join(each.read_bytes() for each in files)).hexdigest()[:16]
 
 

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
+from io import BytesIO
+from pathlib import Path
 
 import pytest
+from babel.messages.extract import extract_from_file
+from babel.messages.pofile import read_po
+from jinja2 import Environment, meta
 from lxml import html
 from sqlalchemy import select
 
@@ -154,6 +159,27 @@ def letter(database, row, kind):
         message = Message(found.id, found.utility_id, found.kind, found.recipient, found.payload)
         note = composers()[kind](session, message)
     return written(found.id, found.utility_id, kind, note, "ada@mail.example")
+
+
+def test_the_version_of_a_record_is_that_of_every_word_in_it(shared_towns):
+    web = Path(sharing_words.__file__).parent
+    consent = (web / "templates/sharing/_consent.html").read_text("utf-8")
+    parts = meta.find_referenced_templates(
+        Environment(autoescape=True, extensions=["jinja2.ext.i18n"]).parse(consent)
+    )
+    sources = {web / name for name in sharing_words.SOURCES}
+    catalog = read_po(BytesIO((web / "words/es/sharing.po").read_bytes()), locale="es")
+    said = [
+        message
+        for path in sources
+        for _, message, *_ in extract_from_file(
+            "jinja2.ext:babel_extract" if path.suffix == ".html" else "python", path, keywords={"_": None}
+        )
+    ]
+
+    assert {web / "templates" / str(each) for each in parts} <= sources
+    assert len(said) > 60
+    assert [each for each in said if each not in catalog] == []
 
 
 @pytest.mark.requirement("F-NOTE")
