@@ -717,6 +717,7 @@ def test_an_update_that_is_refused_leaves_everything_as_it_was(house: House) -> 
         ({"client_name": "Valley Electric itself"}, 1),
         ({"use_statement": "We help you save."}, 1),
         ({"use_statement#es": "Le ayudamos a ahorrar."}, 1),
+        ({"tos_uri": "https://sun.example.com/other-terms"}, 1),
     ],
 )
 def test_what_the_operator_looked_at_goes_back_into_review(
