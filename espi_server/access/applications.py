@@ -16,7 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from espi_server import clock
-from espi_server.access import audit, followers, tokens
+from espi_server.access import audit, followers, pending, tokens
 from espi_server.access.models import Application, ApplicationSecret, Asp
 from espi_server.access.oauth import policies
 from espi_server.access.oauth.policies import LONGEST_WINDOW
@@ -149,7 +149,8 @@ def new_secret(
 def set_status(session: Session, application: Application, status: int, *, by: str = audit.SERVER) -> None:
     """Put an application into production (2), on hold (3) or back into review (1); its tokens follow at once.
 
-    Where it stands there already nothing happens. `Conflict` for one that was revoked (4): that is for good.
+    What it has asked and has not begun ends with production. Where it stands there already nothing happens. `Conflict`
+    for one that was revoked (4): that is for good.
     """
     if status == application.status:
         return
@@ -159,6 +160,8 @@ def set_status(session: Session, application: Application, status: int, *, by: s
     if (application.status, status) == (ON_HOLD, PRODUCTION):
         followers.tell(session, application, followers.RESUMED)
     application.status, application.updated_at = status, clock.seconds()
+    if status != PRODUCTION:
+        pending.block(session, application, by=by)
     company = session.get(Asp, application.asp_id) if application.asp_id else None
     if status == ON_HOLD:
         followers.tell(session, application, followers.PAUSED)

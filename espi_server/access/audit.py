@@ -56,6 +56,7 @@ ACTS: Final[Mapping[str, frozenset[str]]] = {
         "consent.sent": "application customer",
         "code.issued": "application customer scope until",
         "code.replayed": "application authorization",
+        "code.withdrawn": "application customer reason",
         "token.issued": "kind application authorization family scope until",
         "token.revoked": "kind application authorization",
         "token.replayed": "application authorization family",

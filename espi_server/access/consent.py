@@ -113,6 +113,8 @@ def agree(server: Server, secret: str | bytes, agreed: Agreed) -> str | None:
     """The customer's yes, once: where her browser goes. `CannotAgree` where it is no answer to the question."""
     row = find(server, secret)
     _check(server, told(server, row), agreed)
+    if not standing.may_begin(server.session, row.application_id):
+        raise CannotAgree("This company cannot ask for data any more.")
     return _answer(server, row, agreed)
 
 

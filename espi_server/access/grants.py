@@ -40,6 +40,7 @@ OPERATOR = "operator"  # how a customer was identified whose yes an operator wro
 YEAR = 365 * tokens.DAY
 OPEN_END = 7_258_118_400  # 2200: the end of what lasts until its customer stops it
 ONCE, UNTIL, STOPPED = "once", "until", "stopped"  # how she chose the end
+REPLACED = "replaced"  # why one ended in whose place a newer one stands
 ONE_TIME = tokens.DAY  # how long a company can fetch what it gets one time
 
 
@@ -464,7 +465,7 @@ def _replace_live(session: Session, client: Application, customer_id: uuid.UUID 
         Authorization.waits_until.is_(None),
     )
     for earlier in session.scalars(live):
-        end(session, earlier, "replaced", by=by)
+        end(session, earlier, REPLACED, by=by)
     session.flush()
 
 

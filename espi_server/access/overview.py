@@ -15,7 +15,7 @@ from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from espi_server import clock
-from espi_server.access import grants, sharing, sharing_places, standing
+from espi_server.access import grants, pending, sharing, sharing_places, standing
 from espi_server.access.models import (
     Application,
     Authorization,
@@ -119,15 +119,32 @@ def one(session: Session, utility: Utility, customer_id: uuid.UUID, authorizatio
 
 
 def stop(session: Session, held: Held, customer_id: uuid.UUID) -> bool:
-    """End it as its customer wants it, at once; False where it had ended."""
-    return grants.end(session, held.row, standing.CANCELLED, by=f"customer:{customer_id}")
+    """End it as its customer wants it, at once; False where it had ended.
+
+    What its company was to get besides, and did not yet, ends too. With what it has, so does a yes that waits for it;
+    without, the company keeps what it has.
+    """
+    row = held.row
+    if held.state == ENDED and row.ended_reason != grants.REPLACED:  # while she looked at the page, perhaps
+        return False
+    pending.stop(session, row.utility_id, customer_id, row.application_id)
+    alone, all_of_theirs = Authorization.id == row.id, Authorization.application_id == row.application_id
+    return _end(session, row.utility_id, customer_id, alone if held.state == WAITING else all_of_theirs) > 0
 
 
 def stop_all(session: Session, utility: Utility, customer_id: uuid.UUID) -> int:
-    """End everything that lives or waits; how many that were."""
-    open = _hers(utility, customer_id).where(Authorization.ended_at.is_(None)).order_by(Authorization.id)
+    """End everything that lives or waits, and whatever could still begin; how many that lived or waited."""
+    pending.stop(session, utility.id, customer_id)
+    return _end(session, utility.id, customer_id)
+
+
+def _end(session: Session, utility_id: uuid.UUID, customer_id: uuid.UUID, *which: Any) -> int:
+    """End her authorizations, in one order, as they are after what was pending is void."""
+    hers = (Authorization.utility_id == utility_id, Authorization.customer_id == customer_id)
+    open = select(Authorization).where(*hers, Authorization.ended_at.is_(None), *which)
     by = f"customer:{customer_id}"
-    return sum(grants.end(session, row, standing.CANCELLED, by=by) for row, _ in session.execute(open).all())
+    rows = session.scalars(open.order_by(Authorization.id)).all()
+    return sum(grants.end(session, row, standing.CANCELLED, by=by) for row in rows)
 
 
 def questions(session: Session, utility: Utility, customer_id: uuid.UUID) -> list[Question]:

@@ -13,6 +13,7 @@ from sqlalchemy import ForeignKey, delete, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from espi_server import clock
+from espi_server.access import standing
 from espi_server.access.models import AuthorizationRequest
 from espi_server.accounts.sessions import SignedIn
 from espi_server.at_rest import PersonalJson
@@ -128,7 +129,11 @@ def save(
 
 
 def take(session: Session, row: SharingDraft, choices: dict[str, Any]) -> bool:
-    """Answer it; False if it was answered meanwhile, perhaps by a second press of the button."""
+    """Answer it; False if it was answered meanwhile, perhaps by a second press of the button.
+
+    The company is held first, so that a block and an answer see each other (`access.pending`).
+    """
+    standing.may_begin(session, row.application_id)
     done: Any = session.execute(
         update(SharingDraft)
         .where(SharingDraft.id == row.id, SharingDraft.used_at.is_(None))

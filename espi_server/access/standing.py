@@ -7,7 +7,8 @@ import uuid
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from espi_server.access.models import Authorization
+from espi_server.access.models import Application
+from espi_server.access.opening import PRODUCTION
 from espi_server.accounts.models import Login
 
 CANCELLED = "cancelled"  # the customer herself ended it
@@ -19,12 +20,7 @@ def is_locked(session: Session, customer_id: uuid.UUID) -> bool:
     return bool(states) and "active" not in states
 
 
-def took_back(session: Session, application_id: uuid.UUID, customer_id: uuid.UUID, since: int) -> bool:
-    """Has she ended what this application had since then?"""
-    ended = select(Authorization.id).where(
-        Authorization.application_id == application_id,
-        Authorization.customer_id == customer_id,
-        Authorization.ended_reason == CANCELLED,
-        Authorization.ended_at > since,
-    )
-    return session.scalar(ended.limit(1)) is not None
+def may_begin(session: Session, application_id: uuid.UUID) -> bool:
+    """Is the application in production? That it is stays so until the commit."""
+    status = select(Application.status).where(Application.id == application_id)
+    return session.scalar(status.with_for_update(read=True)) == PRODUCTION

@@ -16,7 +16,7 @@ from babel.dates import format_skeleton
 from flask import Response, request
 from sqlalchemy.orm import Session
 
-from espi_server.access import companies, exporting, overview, seen
+from espi_server.access import companies, exporting, overview, pending, seen
 from espi_server.access.grants import ONCE, OPEN_END, STOPPED
 from espi_server.access.guard import Grant
 from espi_server.access.overview import ENDED, LIVE, WAITING, Held, Left
@@ -50,9 +50,12 @@ def index(code: str) -> Response:
     with house().database.reading() as session:
         visit, hers = _hers(session, code)
         questions = overview.questions(session, visit.utility, _whose(visit))
+        may_begin = pending.companies(session, visit.utility.id, _whose(visit))
     stopped = _stopped(hers)
     groups = {state: [each for each in hers if each.state == state] for state in (LIVE, WAITING, ENDED)}
-    return _page("access/index.html", visit, questions=questions, stopped=stopped, **groups)
+    return _page(
+        "access/index.html", visit, questions=questions, stopped=stopped, may_begin=may_begin, **groups
+    )
 
 
 @rooms.get("/access/<authorization>")
@@ -92,10 +95,11 @@ def ask_stop_all(code: str) -> Response:
     """What stopping everything means."""
     with house().database.reading() as session:
         visit, hers = _hers(session, code)
-    live = [each for each in hers if each.state != ENDED]
-    if not live:
+        may_begin = pending.companies(session, visit.utility.id, _whose(visit))
+    names = {each.application.name for each in hers if each.state != ENDED} | {*may_begin}
+    if not names:
         return portal.go(portal.href(visit.utility, "access.index"))
-    return _page("access/stop_all.html", visit, live=live)
+    return _page("access/stop_all.html", visit, names=sorted(names, key=str.casefold))
 
 
 @rooms.post("/access/stop-all")

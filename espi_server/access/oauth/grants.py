@@ -57,9 +57,14 @@ class Ours:
     def save_token(self, token: Any) -> None:
         """The rows are there already."""
 
+    def check_company(self) -> None:
+        """`InvalidGrantError` where it may not ask any more; if it may, it stays so until the commit."""
+        if not standing.may_begin(self.server.session, self.client.application.id):
+            raise InvalidGrantError(description="This client may not ask for data any more.")
+
     def begin(self, row: AuthorizationCode) -> Authorization:
         """The authorization of a yes that was claimed. What may have changed since then is looked at again."""
-        session, application = self.server.session, self.client.application
+        session = self.server.session
         points = grants.shareable_of(
             session, row.utility_id, row.customer_id, [uuid.UUID(each) for each in row.usage_points]
         )
@@ -68,7 +73,6 @@ class Ours:
             or not self._may_have(row.scope)
             or row.until <= clock.seconds()
             or standing.is_locked(session, row.customer_id)
-            or standing.took_back(session, application.id, row.customer_id, row.created_at)
         ):
             raise InvalidGrantError(
                 description="What the customer agreed to share cannot be shared any more."
@@ -155,6 +159,7 @@ class CodeGrant(Ours, theirs.AuthorizationCodeGrant):
     def create_token_response(self) -> Any:
         """Tokens, if nobody redeemed the code meanwhile."""
         row = self.request.authorization_code.row
+        self.check_company()
         if not codes.claim(self.server.session, row):
             self._replayed(row)
             raise InvalidGrantError(description="This code was redeemed before, or its time is over.")

@@ -79,6 +79,7 @@ class PollGrant(Ours, BaseGrant, TokenEndpointMixin):
     def create_token_response(self) -> Any:
         """Tokens, if no other poll got them meanwhile."""
         row = self.request.authorization_code.row
+        self.check_company()
         if not codes.claim(self.server.session, row):
             raise InvalidGrantError(description="This auth_req_id was redeemed before, or its time is over.")
         authorization: Authorization = self.begin(row)

@@ -334,22 +334,6 @@ def test_a_company_that_was_blocked_meanwhile_gets_nothing(one: Company) -> None
     assert error(polls(one, waited)) == "invalid_grant"
 
 
-def test_what_she_took_back_from_a_company_is_not_given_by_an_older_yes(
-    one: Company, freeze: Callable[[int], None]
-) -> None:
-    now = clock.seconds()
-    freeze(now)
-    one.tokens()
-    with one.database.reading() as session:
-        earlier = session.scalars(select(Authorization.id)).one()
-    waited = agreed(one)
-
-    freeze(now + 1)
-    make.end(one.database, earlier)
-
-    assert error(polls(one, waited)) == "invalid_grant"
-
-
 def test_what_passed_to_another_customer_meanwhile_is_not_shared(one: Company) -> None:
     from espi_server.energy.models import UsagePoint
 

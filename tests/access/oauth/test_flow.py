@@ -154,7 +154,7 @@ def test_a_blocked_company_gets_no_code(sun: Company) -> None:
     secret = sun.secret_of_request()
     make.hold(sun.database, sun.id)
 
-    with pytest.raises(Exception, match="No application"):
+    with pytest.raises(consent.CannotAgree, match="cannot ask"):
         oauth.agree(sun.database, secret)
 
 
