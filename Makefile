@@ -42,7 +42,7 @@ install: $(VENV)/.test  ## Install the server and everything its tests need into
 
 .PHONY: test
 test: lint system clients  ## Lint and run the tests, on SQLite and PostgreSQL
-	$(BIN)/python -m pytest -n auto -m "not soak" $(TESTS)
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not soak" $(TESTS)
 
 .PHONY: soak
 soak: $(VENV)/.test system clients  ## The long runs: large imports, fuzzing, faults

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from argon2 import PasswordHasher
 
 from espi_server import clock
+from espi_server.accounts import hashing
 from espi_server.db import Database
 from espi_server.settings import DEVELOPMENT_SECRET, Settings
 from tests import coverage, examples, pg
@@ -21,6 +23,26 @@ ROOT = Path(__file__).resolve().parent.parent
 
 examples.register()
 hypothesis.settings.load_profile(examples.EVERY_DAY)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Half as many again as there are cores: a third of the time a test waits for a process it started."""
+    cores = os.cpu_count() or 1
+    return cores + cores // 2
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_hashes() -> Iterator[PasswordHasher]:
+    """Hashes that cost next to nothing; the real maker, for the tests of what they cost."""
+    real = hashing._HASHER
+    hashing._HASHER = PasswordHasher(1, 1024, 1)
+    yield real
+    hashing._HASHER = real
+
+
+@pytest.fixture
+def real_hashes(quick_hashes: PasswordHasher, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hashing, "_HASHER", quick_hashes)
 
 
 @pytest.fixture(scope="session")

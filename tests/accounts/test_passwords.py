@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from argon2 import extract_parameters
+from argon2.profiles import RFC_9106_LOW_MEMORY
 
 from espi_server.accounts import hashing, passwords
 from espi_server.accounts.passwords import TooCommon, TooLong, TooShort
@@ -63,7 +65,9 @@ def test_where_there_is_nothing_to_compare_with_it_costs_the_same(monkeypatch):
     assert asked == [passwords.NOBODYS] * 2
 
 
-def test_nobody_s_hash_costs_what_hers_does():
+def test_nobody_s_hash_costs_what_hers_does_and_what_rfc_9106_asks(real_hashes):
+    assert extract_parameters(hashing.hashed(b"lamp")) == RFC_9106_LOW_MEMORY
+    assert extract_parameters(passwords.NOBODYS) == RFC_9106_LOW_MEMORY
     assert not hashing.is_stale(passwords.NOBODYS)
     assert hashing.is_stale("$argon2id$v=19$m=8192,t=1,p=1$c29tZXNhbHQ$c29tZWhhc2g")
     assert hashing.is_stale("nonsense")
