@@ -63,10 +63,16 @@ class Browser:
 
 @dataclass(frozen=True)
 class Wish:
-    """Where she wants to go, and whether the second factor itself is wanted there."""
+    """Where she wants to go, and whether the second factor itself is wanted there; if `strong`, no code by mail."""
 
     next: str = ""
     second: bool = False
+    strong: bool = False
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        """What a sign-in that is half done keeps of it."""
+        return {"next": self.next, "must": self.second, "strong": self.strong}
 
 
 @dataclass(frozen=True)
@@ -159,14 +165,14 @@ class Reception:
             if told.acr and told.acr in elsewhere.second.split() and "mfa" not in there:
                 there = (*there, "mfa")  # the utility said that this is what two factors are called there
             amr = (*there, sessions.ELSEWHERE)
-            wish = Wish(begun.next, begun.must)
+            wish = Wish(begun.next, begun.must, begun.strong)
             return self._on(session, utility, login, amr, wish, browser, acr=told.acr, at=told.at)
 
     def step_up(self, utility: Utility, here: SignedIn, wish: Wish) -> Halfway:
         """Ask who is signed in already for the second factor only."""
         with self.database.writing() as session:
             login = session.get_one(Login, here.login_id)
-            half = {"amr": list(here.amr), "acr": here.acr, "at": here.at, "next": wish.next, "must": True}
+            half = {"amr": list(here.amr), "acr": here.acr, "at": here.at, **wish.kept, "must": True}
             return Halfway(signin.begin(session, login, half))
 
     def ask_for_link(self, utility: Utility, name: str, browser: Browser) -> None:
@@ -186,10 +192,17 @@ class Reception:
         if half is None or login is None or not signin.is_open(login):
             raise StepOver()
         kinds = factors.kinds(session, login.id)
-        subject = _subject(utility, half)
-        # Whoever has an app shows its code: a message is worth less.
-        ways = [] if kinds.app else contacts.usable(session, self.means, subject.person)
-        return Offer(half, kinds, ways, challenge.on_its_way(session, subject), login)
+        sent = challenge.on_its_way(session, _subject(utility, half))
+        return Offer(half, kinds, self._ways(session, utility, half, kinds), sent, login)
+
+    def _ways(self, session: Session, utility: Utility, half: Half, kinds: Kinds) -> Sequence[Contact]:
+        """Where a code may be sent to for this."""
+        if kinds.app:
+            return []  # whoever has an app shows its code: a message is worth less
+        ways = contacts.usable(session, self.means, _subject(utility, half).person)
+        texts = [each for each in ways if each.way == contacts.TEXT]
+        # Where a code by mail is not enough, it still is what comes before setting up something better.
+        return texts if half.strong and (texts or sessions.are_two(half.amr)) else ways
 
     def send(self, utility: Utility, cookie: str, way: str | None) -> Sent:
         """Send a code that way; another one where one is on its way already."""
@@ -251,7 +264,7 @@ class Reception:
     def offer_again(self, session: Session, utility: Utility, offer: Offer) -> Offer:
         """The same offer as it stands in this transaction."""
         kinds = factors.kinds(session, offer.login.id)
-        ways = contacts.usable(session, self.means, _subject(utility, offer.half).person)
+        ways = self._ways(session, utility, offer.half, kinds)
         return Offer(offer.half, kinds, ways, offer.sent, offer.login)
 
     def _by_app(self, utility: Utility, offer: Offer, code: str, browser: Browser, remember: bool) -> Inside:
@@ -329,8 +342,7 @@ class Reception:
         if not self._wants_more(session, utility, login, amr, wish, browser):
             return self._enter(session, login, amr, browser, wish.next, acr=acr, at=at)
         half: dict[str, Any] = {
-            "amr": list(amr), "acr": acr, "at": clock.seconds() if at is None else at, "next": wish.next,
-            "must": wish.second,
+            "amr": list(amr), "acr": acr, "at": clock.seconds() if at is None else at, **wish.kept,
         }  # fmt: skip
         return Halfway(signin.begin(session, login, half))
 
@@ -343,7 +355,7 @@ class Reception:
         wish: Wish,
         browser: Browser,
     ) -> bool:
-        if sessions.are_two(amr):
+        if sessions.are_strong(amr) if wish.strong else sessions.are_two(amr):
             return False
         if wish.second:
             return True

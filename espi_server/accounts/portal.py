@@ -42,6 +42,9 @@ class Portal:
     terms: str = _choice("", "the web address of the terms that bind customers who share")
     terms_version: str = _choice("", "which version of them, such as 2026-01")
     second_factor: bool = _choice(True, "whether customers show a second factor when they sign in")
+    mail_for_statewide: bool = _choice(
+        False, "whether a code by mail counts as a second factor for what the statewide tool shares"
+    )
     neutral: bool = _choice(True, "whether it may say that it is not paid and does not check companies")
     unbundled: str = _choice(
         "udc", "what a customer who buys energy elsewhere shares: udc, or udc and lse", "udc", "both"

@@ -79,6 +79,7 @@ class Begun:
     max_age: int | None
     next: str
     must: bool
+    strong: bool = False
 
 
 @dataclass(frozen=True)

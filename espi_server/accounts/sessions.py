@@ -50,6 +50,11 @@ class SignedIn:
         """Were two factors of different kinds shown at this sign-in?"""
         return are_two(self.amr)
 
+    @property
+    def has_strong_factor(self) -> bool:
+        """The same without a code by mail."""
+        return are_strong(self.amr)
+
 
 def are_two(amr: Sequence[str]) -> bool:
     """Are these two factors of different kinds? One shown here after a sign-in elsewhere makes two."""
@@ -57,6 +62,12 @@ def are_two(amr: Sequence[str]) -> bool:
     at = list(amr).index(ELSEWHERE) if ELSEWHERE in amr else len(amr)
     kinds = {_KINDS[each] for each in amr[:at] if each in _KINDS}
     return "mfa" in amr or len(kinds) > 1 or any(each in _KINDS for each in amr[at + 1 :])
+
+
+def are_strong(amr: Sequence[str]) -> bool:
+    """The same, where a code of ours that went by mail is none: of ours `otp` stands beside `mfa` or `sms` else."""
+    at = list(amr).index(ELSEWHERE) if ELSEWHERE in amr else 0
+    return "mfa" in amr or "sms" in amr[at:] or (are_two(amr[:at]) if at else False)
 
 
 def begin(

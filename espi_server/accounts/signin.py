@@ -158,6 +158,7 @@ class Half:
     at: int
     next: str
     must: bool  # the factor itself is wanted, not a browser that is known
+    strong: bool = False  # and not a code by mail
 
 
 def begin(session: Session, login: Login, half: Mapping[str, Any]) -> str:
@@ -187,8 +188,9 @@ def half(session: Session, utility_id: uuid.UUID, secret: str) -> Half | None:
         return None
     given = _said(session, row)
     return Half(
-        row.digest, row.login_id, tuple(given["amr"]), given["acr"], given["at"], given["next"], given["must"]
-    )
+        row.digest, row.login_id, tuple(given["amr"]), given["acr"], given["at"], given["next"], given["must"],
+        given.get("strong", False),
+    )  # fmt: skip
 
 
 def wanted(session: Session, utility_id: uuid.UUID, secret: str) -> dict[str, Any]:
@@ -202,7 +204,8 @@ def wanted(session: Session, utility_id: uuid.UUID, secret: str) -> dict[str, An
     if row is None:
         return {}
     given = _said(session, row)
-    asked = {"next": given["next"], "second": 1 if given["must"] else None}
+    second = "strong" if given.get("strong") else 1 if given["must"] else None
+    asked = {"next": given["next"], "second": second}
     return {name: value for name, value in asked.items() if value}
 
 

@@ -1,6 +1,7 @@
 """Ways in for the demo's households: one at each company that serves them, all with the same printed password.
 
-Nobody is asked for a second factor until something calls for one; its code then shows on the sandbox's telephone.
+Nobody is asked for a second factor until something calls for one; its code then shows on the sandbox's telephone,
+whether it came by text message or by mail.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ def open_all(database: Database) -> None:
             portal.change(
                 utilities.find(session, company.code),
                 second_factor=False,
+                mail_for_statewide=True,
                 phone=company.phone,
                 terms=f"https://{company.code}.example/terms",
                 terms_version="2026-01",

@@ -47,8 +47,9 @@ class SignInFirst(Problem):
 
     status = 401
 
-    def __init__(self, code: str, *, again: bool = False, second: bool = False) -> None:
-        self.code_of_utility, self.again, self.second = code, again, second
+    def __init__(self, code: str, *, again: bool = False, second: bool = False, strong: bool = False) -> None:
+        self.code_of_utility = code
+        self.asked = {"again": 1 if again else None, "second": "strong" if strong else 1 if second else None}
         super().__init__()
 
 
@@ -116,16 +117,28 @@ def visit(session: Session, code: str) -> Visit:
     return Visit(utility, Portal.of(utility), found)
 
 
-def customer(session: Session, code: str, *, fresh: int | None = None, second_factor: bool = False) -> Visit:
-    """The same with a customer who is signed in: within the last `fresh` seconds, or with a second factor."""
+def customer(
+    session: Session,
+    code: str,
+    *,
+    fresh: int | None = None,
+    second_factor: bool = False,
+    statewide: bool = False,
+) -> Visit:
+    """The same with a customer who is signed in: within the last `fresh` seconds, or with a second factor.
+
+    `statewide`: with a factor that is good for what the statewide tool shares, which a code by mail may be (`Portal`).
+    """
     found = visit(session, code)
     here = found.signed_in
+    strong = statewide and not found.portal.mail_for_statewide
+    second = second_factor or statewide
     if here is None or here.customer_id is None:
-        raise SignInFirst(code, second=second_factor)
+        raise SignInFirst(code, second=second, strong=strong)
     is_old = fresh is not None and here.at < clock.seconds() - fresh
-    is_weak = second_factor and not here.has_second_factor
+    is_weak = (second and not here.has_second_factor) or (strong and not here.has_strong_factor)
     if is_old or is_weak:
-        raise SignInFirst(code, again=is_old, second=second_factor)
+        raise SignInFirst(code, again=is_old, second=second, strong=strong)
     if request.method == "GET":
         _give_back(found)
     return found
@@ -387,7 +400,7 @@ def _sign_in_first(error: SignInFirst) -> Response:
         utility = utilities.find(session, error.code_of_utility)
     here = Here(utility)
     asked: dict[str, Any] = {"next": here.page}
-    asked |= {name: 1 for name, wanted in (("again", error.again), ("second", error.second)) if wanted}
+    asked |= {name: value for name, value in error.asked.items() if value}
     response = go(f"{here.below('/sign-in')}?{urlencode(asked)}")
     if request.method == "POST":
         _keep_form(response, utility, here.page)

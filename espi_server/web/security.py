@@ -24,10 +24,11 @@ from espi_server.errors import NotFound
 from espi_server.web import portal
 from espi_server.web.house import house
 from espi_server.web.portal import Visit
-from espi_server.web.signin import app_shown, code_error, password_error, place_of, rooms, script
+from espi_server.web.signin_links import password_error
+from espi_server.web.signin_room import FRESH, place_of, rooms, script
+from espi_server.web.signin_second import app_shown, code_error
 from espi_server.web.words import _
 
-FRESH: Final = 600  # seconds since she showed who she is, where something is changed
 _LONGEST_NAME: Final = 40
 
 

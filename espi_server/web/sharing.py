@@ -119,7 +119,7 @@ def ahead(code: str, application: uuid.UUID) -> Response:
         visit = portal.customer(session, code)
         company = sharing_flow.company(session, visit.utility, application)
         needs_two = bool(sharing.registered(company).classes & sharing.STATEWIDE)
-        visit = portal.customer(session, code, second_factor=needs_two)
+        visit = portal.customer(session, code, statewide=needs_two)
     with house().database.writing() as session:
         draft = sharing_flow.begin_ahead(session, visit.utility, application, visit.customer)
     return portal.go(portal.href(visit.utility, "sharing.choose", draft=draft.id))

@@ -58,7 +58,7 @@ def begun(code: str, visit: Visit, secret: str, given: uuid.UUID | None) -> Resp
 
 def customer(session: Session, code: str, arrived: Arrived) -> Visit:
     """Whoever answers a request, signed in as lately and as well as it needs."""
-    return portal.customer(session, code, fresh=arrived.fresh, second_factor=arrived.needs_second_factor)
+    return portal.customer(session, code, fresh=arrived.fresh, statewide=arrived.needs_second_factor)
 
 
 def said_before(server: Server, code: str, arrived: Arrived) -> tuple[Visit, list[Authorization]]:
@@ -67,7 +67,7 @@ def said_before(server: Server, code: str, arrived: Arrived) -> tuple[Visit, lis
     sharing_flow.check_customer(arrived, visit.customer)
     rows = sharing_flow.given_ahead(server, arrived, visit.customer)
     if any(map(sharing.is_statewide, rows)):
-        visit = portal.customer(server.session, code, fresh=arrived.fresh, second_factor=True)
+        visit = portal.customer(server.session, code, fresh=arrived.fresh, statewide=True)
     return visit, rows
 
 
@@ -80,8 +80,8 @@ def opened(code: str, draft: uuid.UUID) -> tuple[Visit, Flow]:
             flow = sharing_flow.open_draft(server, draft, visit.customer, asking_browser.shown())
         except NotYours:
             raise NotWaiting() from None
-        fresh, second_factor = sharing_flow.needs(flow)
-        visit = portal.customer(session, code, fresh=fresh, second_factor=second_factor)
+        fresh, statewide = sharing_flow.needs(flow)
+        visit = portal.customer(session, code, fresh=fresh, statewide=statewide)
     return visit, flow
 
 

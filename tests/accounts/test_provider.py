@@ -36,7 +36,7 @@ from espi_server.accounts.provider_models import LoginProvider
 from espi_server.adapters.http import Answer, Client, NoAnswer, Reach
 from espi_server.db import Database
 from espi_server.settings import DEVELOPMENT_SECRET
-from espi_server.web import signin as pages
+from espi_server.web import signin_room as pages
 from tests import letterbox, make, ways
 from tests.clients import install
 from tests.copies import Copies

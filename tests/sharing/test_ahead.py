@@ -236,7 +236,7 @@ def test_a_yes_that_needed_two_factors_does_not_begin_with_one(shared_towns):
 
     for each in (*arrived.values(), given):
         assert "/sign-in?next=" in each.headers["Location"]
-        assert "second=1" in each.headers["Location"]
+        assert "second=strong" in each.headers["Location"]
     [row] = rows(shared_towns, sun)
     assert row.waits_until is not None
 

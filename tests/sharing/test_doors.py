@@ -279,8 +279,8 @@ def test_classes_of_the_statewide_tool_need_two_factors_before_the_flow_and_noth
 
     assert "Choose what to share" in text(plain)
     assert "/sign-in?next=" in sent.headers["Location"]
-    assert "second=1" in sent.headers["Location"]
-    assert "second=1" in ahead.headers["Location"]
+    assert "second=strong" in sent.headers["Location"]
+    assert "second=strong" in ahead.headers["Location"]
 
 
 def test_a_sign_in_that_is_too_old_is_asked_for_again(shared_towns, sun, freeze):

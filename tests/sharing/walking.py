@@ -34,7 +34,7 @@ from tests import make, oauth, portal
 from tests.oauth import BACK, Company
 
 HOME = "/north/account"
-LONG = ("pwd", "otp")
+LONG = ("pwd", "otp", "mfa")
 
 
 def app(database: Database, **settings: Any) -> Flask:
