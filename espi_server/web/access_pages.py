@@ -64,7 +64,7 @@ def one(code: str, authorization: str) -> Response:
     with house().database.reading() as session:
         visit, held = _held(session, code, authorization)
         consent = overview.consent_of(session, held)
-    return _page("access/one.html", visit, held=held, consent=consent)
+    return _page("access/one.html", visit, held=held, consent=consent, headings=sharing_words.headings)
 
 
 # --- stopping -------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from espi_server.accounts.models import Login
 from espi_server.accounts.portal import Portal
 from espi_server.web import portal, words
 from espi_server.web.house import house
+from espi_server.web.portal import NoSuchPage
 
 rooms = portal.blueprint("portal")
 
@@ -60,6 +61,12 @@ def accessibility(code: str) -> Response:
     with house().database.reading() as session:
         found = portal.visit(session, code)
     return portal.page("portal/accessibility.html", found)
+
+
+@rooms.get("/<path:rest>")
+def nowhere(code: str, rest: str) -> Response:
+    """What is not here is told by a page: only a person comes this way, by an old link or a slip of the pen."""
+    raise NoSuchPage()
 
 
 @rooms.get("/")

@@ -187,7 +187,7 @@ def remove_posted(code: str, what: str) -> Response:
     except securing.NoSecondStep:
         with house().database.reading() as session:
             mine = _safe(session, code)
-        wrong = _("Your password is too short to be all there is. Choose one of 15 characters or more first.")
+        wrong = _("Your password is too short to be used alone. First choose one of 15 characters or more.")
         return portal.page("signin/remove.html", mine.visit, status=400, what=what, name=name, wrong=wrong)
     return _back(mine)
 
@@ -238,7 +238,7 @@ def _passkey(session: Session, mine: Mine, wrong: str = "") -> Response:
     try:
         options = passkeys.registration(session, place_of(utility), mine.login)
     except EnoughPasskeys:
-        wrong = _("You have ten passkeys. Take one off first.")
+        wrong = _("You have ten passkeys. Remove one first.")
     status = 400 if wrong else 200
     return portal.page(
         "signin/passkey.html", mine.visit, status=status, wrong=wrong, options=options, script=script(utility)

@@ -46,7 +46,7 @@ def check(code: str, draft: uuid.UUID) -> Response:
         fragment, record = _consent(session, visit, flow, _decision(session, flow))
     return portal.page(
         "sharing/check.html", visit, flow=flow, consent=fragment, digest=record.digest.hex(),
-        changed=bool(request.args.get("changed")), going=urlsplit(flow.redirect_uri).hostname or "",
+        changed=bool(request.args.get("changed")), going=urlsplit(flow.redirect_uri).netloc.rpartition("@")[2],
         form_to=origin(flow),
     )  # fmt: skip
 

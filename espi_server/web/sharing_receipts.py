@@ -20,7 +20,7 @@ from espi_server.access import (
 from espi_server.access.models import Application, Authorization, ConsentRecord
 from espi_server.accounts.models import Utility
 from espi_server.accounts.portal import Portal
-from espi_server.web import portal, words
+from espi_server.web import portal, sharing_words, words
 from espi_server.web.house import house
 from espi_server.web.portal import Visit
 from espi_server.web.sharing_room import (
@@ -43,6 +43,7 @@ def receipt(code: str, authorization: uuid.UUID) -> Response:
         "sharing/receipt.html", visit, company=known.told(visit.utility, application, words.language()), record=record,
         state=state, day=words.day(datetime.fromtimestamp(moment, zone)),
         shown_at=datetime.fromtimestamp(record.shown_at, zone) if record else None, also=also,
+        headings=sharing_words.headings,
     )  # fmt: skip
 
 

@@ -24,6 +24,10 @@ from espi_server.web.words import _
 _HERE = Path(__file__).parent
 SOURCES: Final = ("templates/sharing/_consent.html", "templates/sharing/_company.html", "sharing_words.py")
 """What the record of a consent is made of, beside facts."""
+_HEADINGS: Final = (
+    "Check before you share", "Check before you change this", "Places", "Data they see", "Not shared", "Readings",
+    "Your rate", "History", "Ends", "Your energy seller", "Good to know", "The terms",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -215,10 +219,16 @@ def steps(scope: Scope) -> str:
         return ""
     minutes = scope.interval // 60
     if minutes and minutes % 1440 == 0:
-        return words.ngettext("Not finer than %(num)s day", "Not finer than %(num)s days", minutes // 1440)
+        return words.ngettext(
+            "In steps of %(num)s day or more", "In steps of %(num)s days or more", minutes // 1440
+        )
     if minutes and minutes % 60 == 0:
-        return words.ngettext("Not finer than %(num)s hour", "Not finer than %(num)s hours", minutes // 60)
-    return words.ngettext("Not finer than %(num)s minute", "Not finer than %(num)s minutes", minutes or 1)
+        return words.ngettext(
+            "In steps of %(num)s hour or more", "In steps of %(num)s hours or more", minutes // 60
+        )
+    return words.ngettext(
+        "In steps of %(num)s minute or more", "In steps of %(num)s minutes or more", minutes or 1
+    )
 
 
 # --- what is wrong --------------------------------------------------------------------------------------
@@ -253,6 +263,11 @@ def version(language: str) -> str:
     catalog = _HERE / "words" / language / "sharing.po"
     files = [*(_HERE / name for name in SOURCES), *([catalog] if catalog.exists() else [])]
     return hashlib.sha256(b"".join(each.read_bytes() for each in files)).hexdigest()[:16]
+
+
+def headings(language: str) -> frozenset[str]:
+    """The lines of a record that head others: it is plain text, and is read more easily with these set apart."""
+    return frozenset(words.translations(language).gettext(each) for each in _HEADINGS)
 
 
 @dataclass(frozen=True)

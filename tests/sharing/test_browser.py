@@ -23,6 +23,7 @@ from espi_server.accounts.models import Login
 from espi_server.app import create_app
 from espi_server.db import Database
 from espi_server.settings import DEVELOPMENT_SECRET
+from espi_server.web import sharing_words
 from tests import make, oauth, portal
 from tests.browsing import browser, faults, needs_chromium
 from tests.copies import Copies
@@ -165,6 +166,7 @@ def test_without_scripts_a_customer_shares_and_is_sent_on_to_the_company(
     page.goto(house.asks("SunWise Home"))
     ticked = page.locator("input:checked").count()
     choose(page, "Usage", "RIN")
+    heads = page.locator("#consent :is(h1, h2, dt)").all_inner_texts()
     page.eval_on_selector_all("#consent .control", "found => found.forEach(each => each.remove())")
     seen = [" ".join(line.split()) for line in page.inner_text("#consent").splitlines() if line.strip()]
     page.click("main .buttons button:first-child")
@@ -179,6 +181,7 @@ def test_without_scripts_a_customer_shares_and_is_sent_on_to_the_company(
         record = session.scalars(select(ConsentRecord).order_by(ConsentRecord.shown_at.desc())).first()
     assert record is not None
     assert record.shown.splitlines() == seen
+    assert set(heads) <= sharing_words.headings("en")  # so that its receipt sets them apart
     page.context.close()
 
 
@@ -192,7 +195,7 @@ def test_saying_no_takes_no_more_than_saying_yes(house: House, browser: Browser)
 
     assert "error=access_denied" in house.came[-1]
     assert len(boxes) == 2
-    assert len({(each["y"], each["height"]) for each in boxes if each}) == 1
+    assert len({(each["y"], each["height"], each["width"]) for each in boxes if each}) == 1
     page.context.close()
 
 

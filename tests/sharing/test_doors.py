@@ -6,6 +6,7 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from lxml import html
 from sqlalchemy import func, select
 
 from espi_server import clock
@@ -375,6 +376,7 @@ def test_nobody_else_sees_a_receipt(shared_towns, ada):
 
     assert all(line in text(own) for line in record.shown.splitlines())
     assert record.digest.hex() in text(own)
+    assert html.fromstring(own.data).xpath("string(//p[@class='head'][2])") == "Places"
     assert bob.get(f"{HOME}/share/receipt/{row.id}", 404)
     assert bob.get(f"{HOME}/share/change/{row.id}", 404)
 

@@ -340,7 +340,7 @@ def test_a_question_by_message_and_a_yes_that_waits_are_shown(fresh: Home) -> No
     text = said(fresh.browser, "/access")
 
     assert "W4-SCT" in text
-    assert "Said yes, not begun" in text
+    assert "You said yes, not started yet" in text
     assert "Paused by Valley Electric. They get nothing now." in text
     assert fresh.browser.get(f"{HERE}/access/{fresh.sun.id}/seen").status_code == 404
 
@@ -438,7 +438,7 @@ def test_her_own_look_is_on_the_record_and_is_no_disclosure_to_the_company(fresh
     assert {each.application_id for each in rows} == {None}
     assert {each.authorization_id for each in rows} == {fresh.sun.id}
     assert len(rows) == 3
-    assert "No data left." in said(fresh.browser, "/access/history")
+    assert "No data was sent to anybody." in said(fresh.browser, "/access/history")
     assert "Not yet" in said(fresh.browser, f"/access/{fresh.sun.id}")
 
 
