@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from authlib.oauth2 import OAuth2Error
@@ -53,6 +54,7 @@ def sayable(words: str) -> str:
     return "".join(each if " " <= each <= "~" and each not in '"\\' else "?" for each in words)
 
 
+_MISSING = re.compile(r"Missing '(\w+)' in request\.")
 _PLAINER = {
     "unsupported_grant_type": "The grant_type is authorization_code, refresh_token, client_credentials or, to poll, "
     "urn:openid:params:grant-type:ciba.",
@@ -67,7 +69,9 @@ _PLAINER = {
 def plainer(error: OAuth2Error) -> OAuth2Error:
     """The same error, saying what is wrong."""
     said = "" if error.error == "unsupported_grant_type" else error.get_error_description()
-    error.description = _PLAINER.get(said or str(error.error), said)
+    missing = _MISSING.fullmatch(said)
+    plain = f"The parameter {missing[1]} is missing." if missing else said
+    error.description = _PLAINER.get(said or str(error.error), plain)
     return error
 
 
