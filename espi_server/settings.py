@@ -10,7 +10,7 @@ import ipaddress
 import os
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -122,7 +122,12 @@ class Settings:
         "where the data live: `sqlite:///file` or `postgresql://…`",
         secret=True,
     )
-    secret_key: str = setting("", _text, "at least 32 random characters; needed in production", secret=True)
+    secret_key: str = setting(
+        "",
+        _text,
+        "at least 32 random characters; needed in production, development has one that everybody knows",
+        secret=True,
+    )
     secret_key_fallbacks: str = setting(
         "",
         _older,
@@ -285,7 +290,8 @@ class Settings:
             raise BadSetting("ESPI_MAIL_URL needs ESPI_MAIL_FROM, such as energy@utility.example.")
         if self.mode == "production":
             self._check_production()
-        return self
+        # Pages and keys need a secret, and nobody should have to make one to try things out.
+        return self if self.secret_key else replace(self, secret_key=DEVELOPMENT_SECRET)
 
     @property
     def ways(self) -> tuple[str, ...]:

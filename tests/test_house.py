@@ -156,6 +156,10 @@ def test_production_refuses_plain_http_beyond_this_machine() -> None:
     assert Settings.load({"ESPI_SECRET_KEY": secret, "ESPI_BASE_URL": "http://127.0.0.1:8000"})
 
 
+def test_who_tries_things_out_needs_no_secret_of_her_own() -> None:
+    assert Settings.load({"ESPI_MODE": "development"}).secret_key == DEVELOPMENT_SECRET
+
+
 @pytest.mark.parametrize(
     ("variable", "value"),
     [

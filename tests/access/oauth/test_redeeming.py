@@ -315,6 +315,7 @@ def test_errors_of_the_token_endpoint_say_what_would_be_right(sun: Company) -> N
     answers = {
         "urn:openid:params:grant-type:ciba": sun.token(grant_type="implicit"),
         "letter by letter": sun.redeem(code, redirect_uri="https://sun.example.com/other"),
+        "The parameter code is missing.": sun.token(grant_type="authorization_code"),
         "not one of this client's": sun.refresh("gbr_nobodys"),
         "redeemed before": (sun.redeem(code), sun.redeem(code))[1],
     }
