@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -20,7 +20,9 @@ from espi_server.energy import changes, personal
 from espi_server.energy.importer import import_files
 from espi_server.energy.models import IntervalBlock, Resource
 from espi_server.notify.models import Cursor, Outbox
+from espi_server.settings import DEVELOPMENT_SECRET
 from tests import make
+from tests.copies import KINDS, Copies
 from tests.energy import feeds
 from tests.energy.feeds import Household
 from tests.notify import town as receivers
@@ -28,13 +30,21 @@ from tests.notify import town as receivers
 URI = "https://sun.example.org/notify"
 
 
-@pytest.fixture
-def town(database: Database, tmp_path: Path) -> Database:
+def build(url: str, folder: Path) -> None:
     """Two customers, and nothing left to tell."""
+    database = Database(url, secret=DEVELOPMENT_SECRET)
     make.utility(database)
-    make.town(database, tmp_path)
+    make.town(database, folder)
     told(database)
-    return database
+    database.close()
+
+
+@pytest.fixture(params=KINDS)
+def town(request: pytest.FixtureRequest, copies: Copies, tmp_path: Path) -> Iterator[Database]:
+    with copies.of(request.param, "told", build, tmp_path) as url:
+        database = Database(url, secret=DEVELOPMENT_SECRET)
+        yield database
+        database.close()
 
 
 def told(database: Database, wait: int = 0) -> dict[str, list[str]]:

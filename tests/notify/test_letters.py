@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,9 @@ from espi_server.notify import letters
 from espi_server.notify.letters import Note, People
 from espi_server.notify.models import Outbox
 from espi_server.notify.sending import Sender
+from espi_server.settings import DEVELOPMENT_SECRET
 from tests import make
+from tests.copies import KINDS, Copies
 from tests.energy import feeds
 
 EVERY_CLASS = [each.term for each in DataClass]
@@ -138,11 +140,11 @@ class Door:
     text = mail
 
 
-@pytest.fixture
-def town(database: Database, tmp_path: Path) -> Database:
+def build(url: str, folder: Path) -> None:
     """C-1 has an address and a telephone and reads Spanish; C-2 has neither."""
+    database = Database(url, secret=DEVELOPMENT_SECRET)
     make.utility(database)
-    make.town(database, tmp_path)
+    make.town(database, folder)
     reached = (
         "<e:phone1><e:ituPhone>+1 530 555 0142</e:ituPhone></e:phone1><e:electronicAddress>"
         "<e:email1>ada@example.org</e:email1></e:electronicAddress><e:organisationName>"
@@ -150,10 +152,18 @@ def town(database: Database, tmp_path: Path) -> Database:
     entries = "".join(make.person("C-1", {"G-1": "101", "G-2": "102"}, "north"))
     entries = entries.replace("<e:organisationName>", reached)
     entries = entries.replace("<e:customerName>", "<e:locale>es-US</e:locale><e:customerName>")
-    file = tmp_path / "reached.xml"
+    file = folder / "reached.xml"
     file.write_bytes(feeds.feed([entries], namespace="customer"))
     assert not import_files(database, "north", [file], actor="a test").errors
-    return database
+    database.close()
+
+
+@pytest.fixture(params=KINDS)
+def town(request: pytest.FixtureRequest, copies: Copies, tmp_path: Path) -> Iterator[Database]:
+    with copies.of(request.param, "reached", build, tmp_path) as url:
+        database = Database(url, secret=DEVELOPMENT_SECRET)
+        yield database
+        database.close()
 
 
 def deliver(database: Database, mail: Door | None, text: Door | None) -> list[Outbox]:
