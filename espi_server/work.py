@@ -27,7 +27,7 @@ from espi_server.access import (
 from espi_server.access.identification import Identification
 from espi_server.access.matching import ByProfile
 from espi_server.access.oauth import refusals
-from espi_server.accounts import passkeys, signin
+from espi_server.accounts import email_changes, passkeys, signin
 from espi_server.adapters.gateway import Gateway
 from espi_server.adapters.http import Client, Reach
 from espi_server.adapters.post import Console, Mail, Text
@@ -75,6 +75,7 @@ def duties(settings: Settings) -> list[Duty]:
         *checkpoints.duties(settings.audit_checkpoints, settings.secret_key),
         Duty("forget old codes", 60, challenge.forget_old),
         Duty("forget old sign-ins", 600, signin.forget_old),
+        Duty("forget old changes of addresses", 3600, email_changes.forget_old),
         Duty("forget old ceremonies", 600, passkeys.forget_old),
         Duty("forget old questions", 60, asking.forget_old),
         Duty("forget old misses", 3600, matching.forget_old),

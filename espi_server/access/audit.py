@@ -79,6 +79,7 @@ ACTS: Final[Mapping[str, frozenset[str]]] = {
         "login.link": "purpose",
         "login.password": "reason",
         "login.factor": "kind change",
+        "login.email": "change",
         "login.provider": "issuer",
         "session.begun": "customer amr",
         "session.ended": "reason",

@@ -17,7 +17,7 @@ import hmac
 import re
 import secrets
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -259,6 +259,15 @@ def end(session: Session, utility_id: uuid.UUID, purpose: str, reference: str, r
     session.execute(
         update(Challenge)
         .where(*live, Challenge.ended_at.is_(None))
+        .values(ended_at=clock.seconds(), ended=reason, sealed=None)
+    )
+
+
+def end_of(session: Session, persons: Sequence[str], reason: str) -> None:
+    """All codes of these persons are over, whatever they were for."""
+    session.execute(
+        update(Challenge)
+        .where(Challenge.person.in_(persons), Challenge.ended_at.is_(None))
         .values(ended_at=clock.seconds(), ended=reason, sealed=None)
     )
 

@@ -24,7 +24,9 @@ from espi_server.notify import outbox
 FORGOTTEN: Final = "login.forgotten"
 CHANGED: Final = "login.password"
 FACTOR: Final = "login.factor"
-LINKS_A_DAY: Final = 5
+LINKS_A_DAY: Final = 5  # that are asked for in browsers of hers
+LINKS_OF_STRANGERS: Final = 10  # a day, in others
+LINKS_A_PLACE: Final = 3  # of these, from one place
 _DAY: Final = 86_400
 
 
@@ -53,22 +55,27 @@ def end_session(session: Session, login: Login, name: str) -> None:
 # --- links ----------------------------------------------------------------------------------------------
 
 
-def invite(session: Session, login: Login, purpose: str, *, by: str, mail: bool) -> str:
+def invite(
+    session: Session, login: Login, purpose: str, *, by: str, mail: bool, is_known: bool = True
+) -> str:
     """A link by which she chooses her password, sent by mail or (`mail` false) for the caller to hand over."""
-    secret = signin.link(session, login, purpose)
+    secret = signin.link(session, login, purpose, is_known=is_known)
     path = f"/account/password/new?link={secret}"
     record(session, login, "login.link", actor=by, purpose=purpose)
     if mail:
         key = {"digest": sessions.digest(secret)}
         row = session.get_one(LoginLink, key["digest"])
         row.sealed = sealing.seal(session, LoginLink, key, {"link": path})
-        _tell(session, login, f"login.{purpose}", {"link": key["digest"].hex()}, urgent=True)
+        tell(session, login, f"login.{purpose}", {"link": key["digest"].hex()}, urgent=True)
     return path
 
 
-def ask_for_link(session: Session, utility: Utility, name: str) -> None:
-    """Somebody forgot a password. Whether there is such a login is found out by a worker: nobody here sees it."""
-    given = {"name": signin.named(name)[:254]}
+def ask_for_link(session: Session, utility: Utility, name: str, *, is_known: bool) -> None:
+    """Somebody forgot a password. Whether there is such a login is found out by a worker: nobody here sees it.
+
+    `is_known`: in a browser that name was let in with.
+    """
+    given = {"name": signin.named(name)[:254], "is_known": is_known}
     later.ask(session, utility.id, FORGOTTEN, given, access=FORGOTTEN, actor=audit.SERVER)
 
 
@@ -77,7 +84,10 @@ def work() -> Work:
 
     def run(task: Task) -> dict[str, Any]:
         values = task.lease.values
-        send_link(task.lease.database, values["utility_id"], values["payload"]["name"])
+        given = values["payload"]
+        send_link(
+            task.lease.database, values["utility_id"], given["name"], is_known=given.get("is_known", False)
+        )
         return {"finished_at": clock.seconds(), "payload": {}}
 
     return Work(
@@ -89,8 +99,8 @@ def work() -> Work:
     )
 
 
-def send_link(database: Database, utility_id: uuid.UUID, name: str) -> None:
-    """Send it, if there is such a login, it is open and got few today."""
+def send_link(database: Database, utility_id: uuid.UUID, name: str, *, is_known: bool) -> None:
+    """Send it, if there is such a login, it is open and got few today, in browsers of hers or by strangers."""
     with database.writing() as session:
         login = signin.by_name(session, utility_id, name)
         if login is None or not signin.is_open(login) or login.email is None:
@@ -98,8 +108,10 @@ def send_link(database: Database, utility_id: uuid.UUID, name: str) -> None:
         if provider.is_only(session, utility_id):
             return
         today = (LoginLink.login_id == login.id, LoginLink.created_at > clock.seconds() - _DAY)
-        if (session.scalar(select(func.count()).where(*today)) or 0) < LINKS_A_DAY:
-            invite(session, login, signin.RESET, by=audit.SERVER, mail=True)
+        alike = (LoginLink.purpose == signin.RESET, LoginLink.is_known == is_known)
+        most = LINKS_A_DAY if is_known else LINKS_OF_STRANGERS
+        if (session.scalar(select(func.count()).where(*today, *alike)) or 0) < most:
+            invite(session, login, signin.RESET, by=audit.SERVER, mail=True, is_known=is_known)
 
 
 def check_link(session: Session, utility: Utility, secret: str) -> Login:
@@ -110,7 +122,7 @@ def check_link(session: Session, utility: Utility, secret: str) -> Login:
     return found[1]
 
 
-def by_link(database: Database, utility: Utility, secret: str, password: str, *, beside: bool) -> None:
+def by_link(database: Database, utility: Utility, secret: str, password: str, *, beside: bool) -> Login:
     """Choose a password by a link, once. The second factor stays, whoever was signed in is not any more."""
     with database.reading() as session:
         login = check_link(session, utility, secret)
@@ -123,6 +135,7 @@ def by_link(database: Database, utility: Utility, secret: str, password: str, *,
         _take(session, login, kept, chosen, reason=purpose)
         sessions.end_all(session, login.id)
         signin.forget_devices(session, login.id)
+    return login
 
 
 def _used(session: Session, utility: Utility, secret: str) -> tuple[Login, str]:
@@ -161,7 +174,7 @@ def _take(session: Session, login: Login, kept: str, chosen: str, *, reason: str
     login.password_alone = passwords.is_long(chosen)
     record(session, login, "login.password", reason=reason)
     if reason != signin.FIRST:
-        _tell(session, login, CHANGED, {"what": reason})
+        tell(session, login, CHANGED, {"what": reason})
 
 
 # --- second factors -------------------------------------------------------------------------------------
@@ -214,12 +227,11 @@ def _dropped(session: Session, login: Login, beside: bool) -> None:
 def tell_factor(session: Session, login: Login, kind: str, change: str) -> None:
     """Write it down, and write to her."""
     record(session, login, "login.factor", kind=kind, change=change)
-    _tell(session, login, FACTOR, {"what": f"{kind} {change}"})
+    tell(session, login, FACTOR, {"what": f"{kind} {change}"})
 
 
-def _tell(
-    session: Session, login: Login, kind: str, payload: dict[str, Any], *, urgent: bool = False
-) -> None:
+def tell(session: Session, login: Login, kind: str, payload: dict[str, Any], *, urgent: bool = False) -> None:
+    """Write to her."""
     if login.utility_id is not None:
         me = contacts.person(contacts.LOGIN, login.id)
         given = {"login": str(login.id), "at": clock.seconds(), **payload}

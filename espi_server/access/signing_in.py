@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from espi_server import clock
-from espi_server.access import challenge, contacts, securing, throttle
+from espi_server.access import been_here, challenge, contacts, securing, throttle
 from espi_server.access.challenge import Passed, Sent, Subject
 from espi_server.access.contacts import Contact, Means
 from espi_server.access.throttle import Throttle, Tried
@@ -59,6 +59,7 @@ class Browser:
     agent: str = ""
     session: bytes | None = None
     device: str = ""
+    been: str = ""  # its cookie of an earlier sign-in (`been_here`)
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,7 @@ class Inside:
     cookie: str
     next: str
     device: str | None = None
+    been: str = ""
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,7 @@ class Reception:
         self, utility: Utility, name: str, password: str, wish: Wish, browser: Browser
     ) -> Inside | Halfway:
         """Let in who knows the password; `WrongPassword` and `Waits` do not tell whether the name is here."""
-        tried = Tried("sign-in", f"{utility.code} {signin.named(name)[:254]}", browser.place)
+        tried = self._tried("sign-in", utility, name, browser)
         standing = self.throttle.check(tried)
         with self.database.reading() as session:
             # Where everybody signs in at the utility's own provider, no password is right.
@@ -177,11 +179,26 @@ class Reception:
 
     def ask_for_link(self, utility: Utility, name: str, browser: Browser) -> None:
         """Somebody forgot a password; who asks too often waits."""
-        tried = Tried("forgotten", f"{utility.code} {signin.named(name)[:254]}", browser.place)
-        self.throttle.check(tried)
+        tried = self._tried("forgotten", utility, name, browser)
+        # A place that asked often today is answered like any other, and nothing is sent: what is sent in a day to
+        # whoever asks is not for one stranger to use up.
+        asked = self.throttle.check(replace(tried, guessed=False)).failures
         with self.database.writing() as session:
-            throttle.failed(session, tried)  # each of them counts
-            securing.ask_for_link(session, utility, name)
+            throttle.failed(session, replace(tried, guessed=False))  # each of them counts
+            if asked < securing.LINKS_A_PLACE or not tried.guessed:
+                securing.ask_for_link(session, utility, name, is_known=not tried.guessed)
+
+    def been(self, login: Login) -> str:
+        """What a browser is given in which she showed who she is."""
+        if login.utility_id is None or login.password_digest is None:
+            return ""
+        return been_here.cookie(self.database.keyring, login.utility_id, login.name)
+
+    def _tried(self, purpose: str, utility: Utility, name: str, browser: Browser) -> Tried:
+        """What a name is counted by: by the browser where it was let in there; else by the place, among strangers."""
+        own = been_here.of(self.database.keyring, utility.id, name, browser.been)
+        place = f"browser {own}" if own else browser.place
+        return Tried(purpose, f"{utility.code} {signin.named(name)[:254]}", place, guessed=not own)
 
     # --- the second step ----------------------------------------------------------------------------
 
@@ -382,7 +399,8 @@ class Reception:
         if browser.session is not None:
             sessions.end(session, browser.session)
         securing.record(session, login, "session.begun", customer=login.customer_id, amr=list(amr))
-        return Inside(cookie, next, signin.remember(session, login) if remember else None)
+        device = signin.remember(session, login) if remember else None
+        return Inside(cookie, next, device, self.been(login))
 
     def _named_there(self, session: Session, utility: Utility, told: Told) -> Login:
         wanted = (Customer.utility_id == utility.id, Customer.reference == told.reference)

@@ -1,8 +1,12 @@
 """Whoever fails to show who they are waits, longer each time. Counted in the database, for all workers together.
 
-A failure counts twice: for the name at the place it was tried from, and for the place, whatever the name. Nothing
-counts for a name at every place: else anybody could keep a company out by failing in its name. Whoever succeeded at a
-place lately does not wait there for what others fail.
+A failure counts twice: for the name at the place it was tried from, and for the place, whatever the name. Whoever
+succeeded at a place lately does not wait there for what others fail.
+
+Nothing counts for a name at every place, else anybody could keep a company out by failing in its name; but where people
+choose passwords (`guessed`), a crowd of places shall not guess for ever, either: from a hundred failures on, strangers
+wait together (NIST SP 800-63B-4, 3.2.2). Who is at a place where the name succeeded lately is no stranger, and callers
+give other signs of it a place of their own.
 
 Who has to wait is told so before anything is looked at, so a right secret is no answer either, and a name nobody has
 waits like any other. Where the counts cannot be read or written, nobody gets in.
@@ -16,7 +20,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
-from sqlalchemy import bindparam, case, delete, select
+from sqlalchemy import bindparam, case, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -46,6 +50,10 @@ class Waits(TooManyRequests):
     """Too many attempts failed. Wait as long as Retry-After says; until then nothing is looked at."""
 
 
+class StrangersWait(Waits):
+    """Too many attempts failed in this name at many places. Until Retry-After nobody is let in where it never was."""
+
+
 @dataclass(frozen=True)
 class Limit:
     """From the failure number `free` on, the wait doubles from a second to `longest`; `memory` seconds forget all."""
@@ -61,15 +69,20 @@ class Limit:
 
 OWN: Final = Limit(free=5, longest=300, memory=DAY)
 PLACE: Final = Limit(free=50, longest=300, memory=HOUR)
+STRANGERS: Final = Limit(free=100, longest=HOUR, memory=DAY)
 
 
 @dataclass(frozen=True)
 class Tried:
-    """Somebody says to be `name` for some purpose, from a place: an address, of IPv6 its network."""
+    """Somebody says to be `name` for some purpose, from a place: an address, of IPv6 its network.
+
+    `guessed`: it is a secret people think of, so that strangers' failures count together.
+    """
 
     purpose: str
     name: str
     place: str
+    guessed: bool = False
 
     @cached_property
     def own(self) -> bytes:
@@ -80,6 +93,11 @@ class Tried:
     def anywhere(self) -> bytes:
         """What the place is counted by, whatever the name."""
         return _digest(self.purpose, self.place)
+
+    @cached_property
+    def strangers(self) -> bytes:
+        """What the name is counted by at all places together."""
+        return _digest(f"{self.purpose}, everywhere", self.name)
 
 
 @dataclass(frozen=True)
@@ -95,7 +113,7 @@ class Throttle:
 
     def __init__(self, database: Database) -> None:
         chosen = select(Attempts.digest, Attempts.failures, Attempts.failed_at, Attempts.succeeded_at)
-        wanted = Attempts.digest.in_((bindparam("own"), bindparam("anywhere")))
+        wanted = Attempts.digest.in_([bindparam(each) for each in ("own", "anywhere", "strangers")])
         self._database = database
         self._look_up = Compiled(chosen.where(wanted), database.engine)
 
@@ -103,21 +121,28 @@ class Throttle:
         """Where this name stands; `Waits` says for how long it may not even try. One statement by primary key."""
         now = clock.seconds()
         with self._database.driver() as driver:
-            rows = self._look_up.rows(driver, own=tried.own, anywhere=tried.anywhere)
+            keys = {"own": tried.own, "anywhere": tried.anywhere, "strangers": tried.strangers}
+            rows = self._look_up.rows(driver, **keys)
         found = {bytes(digest): (int(failures), int(at), int(well)) for digest, failures, at, well in rows}
         failures, failed_at, succeeded_at = found.get(tried.own, (0, 0, 0))
         left = _left(OWN, failures, failed_at, now)
-        if not left and succeeded_at <= now - KNOWN:
+        is_stranger = succeeded_at <= now - KNOWN
+        if not left and is_stranger:
             left = _left(PLACE, *found.get(tried.anywhere, (0, 0))[:2], now)
         if left:
             raise Waits(headers={"Retry-After": str(left)})
-        return Standing(failures, succeeded_at)
+        together = _left(STRANGERS, *found.get(tried.strangers, (0, 0))[:2], now) if tried.guessed else 0
+        if together and is_stranger:
+            raise StrangersWait(headers={"Retry-After": str(together)})
+        return Standing(failures if failed_at > now - OWN.memory else 0, succeeded_at)
 
 
 def failed(session: Session, tried: Tried) -> None:
     """Count a failure, in the transaction that answers it."""
     # The place last: it is what transactions of several names have in common, so none waits holding it.
     _count(session, tried.own, OWN)
+    if tried.guessed:
+        _count(session, tried.strangers, STRANGERS)
     _count(session, tried.anywhere, PLACE)
 
 
@@ -130,6 +155,9 @@ def succeeded(session: Session, tried: Tried, standing: Standing) -> None:
             {"digest": tried.own, "failures": 0, "failed_at": 0, "succeeded_at": now},
             {"failures": 0, "succeeded_at": now},
         )
+    if tried.guessed and standing.succeeded_at <= now - KNOWN:
+        mine = (Attempts.digest == tried.strangers, Attempts.failures > 0)
+        session.execute(update(Attempts).where(*mine).values(failures=0))
 
 
 def forget_old(database: Database) -> None:

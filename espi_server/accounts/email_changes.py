@@ -112,6 +112,13 @@ def end(session: Session, change: EmailChange) -> bool:
     )
 
 
+def end_after(session: Session, change: EmailChange) -> None:
+    """What was changed after it came to nothing, too."""
+    later = (EmailChange.login_id == change.login_id, EmailChange.created_at >= change.created_at)
+    live = update(EmailChange).where(*later, EmailChange.ended_at.is_(None))
+    session.execute(live.values(ended_at=clock.seconds()))
+
+
 def end_waiting(session: Session, login_id: uuid.UUID) -> None:
     """Whatever waits for a new address of this login is over."""
     session.execute(update(EmailChange).where(*_waits(login_id)).values(ended_at=clock.seconds()))

@@ -97,12 +97,18 @@ def named(text: str) -> str:
     return unicodedata.normalize("NFKC", text).strip().casefold()
 
 
+def is_address(name: str) -> bool:
+    """Can letters go there, as far as can be seen?"""
+    is_plain = not any(each.isspace() or not each.isprintable() for each in name)
+    return 3 <= len(name) <= 254 and name.count("@") == 1 and all(name.partition("@")) and is_plain
+
+
 def add(
     session: Session, utility: Utility, reference: str, email: str, *, language: str | None = None
 ) -> Login:
     """A way in for a customer of this utility. She chooses a password by a link; until then it opens nothing."""
     name = named(email)
-    if not 3 <= len(name) <= 254 or not all(name.partition("@")) or any(each.isspace() for each in name):
+    if not is_address(name):
         raise BadLogin(f"{email!r} is no e-mail address such as ada@example.org.")
     wanted = select(Customer.id).where(Customer.utility_id == utility.id, Customer.reference == reference)
     customer_id = session.scalar(wanted)
@@ -229,6 +235,11 @@ def finish(session: Session, utility_id: uuid.UUID, key: bytes) -> bool:
     return session.execute(done.returning(SigningIn.digest)).first() is not None
 
 
+def drop_halves(session: Session, login_id: uuid.UUID) -> None:
+    """Whatever sign-in of this login is half done begins anew."""
+    session.execute(delete(SigningIn).where(SigningIn.login_id == login_id))
+
+
 def _waits(utility_id: uuid.UUID, key: bytes) -> tuple[Any, ...]:
     return (*_live(utility_id, key), SigningIn.tries < TRIES)
 
@@ -245,14 +256,17 @@ def _live(utility_id: uuid.UUID, key: bytes) -> tuple[Any, ...]:
 # --- links by mail --------------------------------------------------------------------------------------
 
 
-def link(session: Session, login: Login, purpose: str) -> str:
-    """The secret of a link by which this login's password is chosen; earlier ones are over."""
-    drop_links(session, login.id)
+def link(session: Session, login: Login, purpose: str, *, is_known: bool = True) -> str:
+    """The secret of a link by which this login's password is chosen; earlier ones are over.
+
+    One that a stranger asked for (not `is_known`) leaves those alone that were not.
+    """
+    drop_links(session, login.id, *(() if is_known else (LoginLink.is_known.is_(False),)))
     secret, now = secrets.token_urlsafe(32), clock.seconds()
     session.add(
         LoginLink(
             digest=digest(secret), login_id=login.id, utility_id=login.utility_id, purpose=purpose,
-            created_at=now, expires_at=now + LIVES[purpose],
+            is_known=is_known, created_at=now, expires_at=now + LIVES[purpose],
         )
     )  # fmt: skip
     session.flush()
@@ -275,9 +289,9 @@ def use_link(session: Session, utility_id: uuid.UUID, key: bytes) -> bool:
     return session.execute(used.returning(LoginLink.digest)).first() is not None
 
 
-def drop_links(session: Session, login_id: uuid.UUID) -> None:
-    """The links of a login that were not used are over."""
-    live = (LoginLink.login_id == login_id, LoginLink.used_at.is_(None))
+def drop_links(session: Session, login_id: uuid.UUID, *which: Any) -> None:
+    """The links of a login that were not used are over, or these of them."""
+    live = (LoginLink.login_id == login_id, LoginLink.used_at.is_(None), *which)
     session.execute(update(LoginLink).where(*live).values(used_at=clock.seconds(), sealed=None))
 
 

@@ -15,7 +15,7 @@ from flask import Response
 from sqlalchemy.orm import Session
 
 from espi_server.access import securing
-from espi_server.accounts import factors, passkeys, passwords, sessions, signin
+from espi_server.accounts import email_changes, factors, passkeys, passwords, sessions, signin
 from espi_server.accounts.factors import Kinds
 from espi_server.accounts.models import Login
 from espi_server.accounts.passkeys import EnoughPasskeys, NoPasskey
@@ -55,9 +55,10 @@ def security(code: str) -> Response:
         open_ones = signin.open_sessions(session, login.id, idle=house().settings.session_idle)
         known = signin.devices(session, login.id)
         keys = passkeys.of(session, login.id)
+        changing = email_changes.waiting(session, login.id)
     return portal.page(
-        "signin/security.html", mine.visit, login=login, kinds=mine.kinds, beside=mine.beside, keys=keys,
-        sessions=open_ones, devices=known, this=here.digest, at=_clock(mine.visit), name_of=sessions.name_of,
+        "signin/security.html", mine.visit, login=login, changing=changing, kinds=mine.kinds, beside=mine.beside,
+        keys=keys, sessions=open_ones, devices=known, this=here.digest, at=_clock(mine.visit), name_of=sessions.name_of,
     )  # fmt: skip
 
 
@@ -90,7 +91,7 @@ def sign_out_one(code: str, which: str) -> Response:
 def password(code: str) -> Response:
     """Choose another."""
     with house().database.reading() as session:
-        mine = _safe(session, code)
+        mine = safe(session, code)
     return _password(mine)
 
 
@@ -99,7 +100,7 @@ def password_posted(code: str) -> Response:
     """Take it."""
     form = portal.posted()
     with house().database.reading() as session:
-        mine = _safe(session, code)
+        mine = safe(session, code)
     chosen = form.get("password", "")
     if mine.login.password_digest is None:
         raise NotFound()
@@ -130,7 +131,7 @@ def _password(mine: Mine, wrong: str = "") -> Response:
 def app(code: str) -> Response:
     """Set one up: scan the code, or type the key."""
     with house().database.writing() as session:
-        mine = _safe(session, code)
+        mine = safe(session, code)
         secret = factors.proposed(session, mine.login.id) or factors.propose(session, mine.login.id)
     return _app(mine, secret)
 
@@ -140,7 +141,7 @@ def app_posted(code: str) -> Response:
     """Its first code."""
     form = portal.posted()
     with house().database.writing() as session:
-        mine = _safe(session, code)
+        mine = safe(session, code)
         secret = factors.proposed(session, mine.login.id)
         try:
             is_right = securing.settle_app(session, mine.login, form.get("code", ""))
@@ -167,7 +168,7 @@ def _app(mine: Mine, secret: str | None, wrong: str = "") -> Response:
 def remove(code: str, what: str) -> Response:
     """Shall it go?"""
     with house().database.reading() as session:
-        mine = _safe(session, code)
+        mine = safe(session, code)
         name = _named(session, mine, what)
     return portal.page("signin/remove.html", mine.visit, what=what, name=name, wrong="")
 
@@ -178,7 +179,7 @@ def remove_posted(code: str, what: str) -> Response:
     portal.posted()
     try:
         with house().database.writing() as session:
-            mine = _safe(session, code)
+            mine = safe(session, code)
             name = _named(session, mine, what)
             if what == factors.APP:
                 securing.drop_app(session, mine.login, beside=mine.beside)
@@ -186,7 +187,7 @@ def remove_posted(code: str, what: str) -> Response:
                 securing.drop_passkey(session, mine.login, uuid.UUID(what), beside=mine.beside)
     except securing.NoSecondStep:
         with house().database.reading() as session:
-            mine = _safe(session, code)
+            mine = safe(session, code)
         wrong = _("Your password is too short to be used alone. First choose one of 15 characters or more.")
         return portal.page("signin/remove.html", mine.visit, status=400, what=what, name=name, wrong=wrong)
     return _back(mine)
@@ -209,7 +210,7 @@ def _named(session: Session, mine: Mine, what: str) -> str:
 def passkey(code: str) -> Response:
     """Make one."""
     with house().database.reading() as session:
-        return _passkey(session, _safe(session, code))
+        return _passkey(session, safe(session, code))
 
 
 @rooms.post("/security/passkey")
@@ -219,7 +220,7 @@ def passkey_posted(code: str) -> Response:
     name = " ".join(form.get("name", "").split())[:_LONGEST_NAME]
     try:
         with house().database.writing() as session:
-            mine = _safe(session, code)
+            mine = safe(session, code)
             securing.add_passkey(
                 session,
                 place_of(mine.visit.utility),
@@ -229,7 +230,7 @@ def passkey_posted(code: str) -> Response:
             )
     except NoPasskey:
         with house().database.reading() as session:
-            return _passkey(session, _safe(session, code), _("The passkey was not made. Try again."))
+            return _passkey(session, safe(session, code), _("The passkey was not made. Try again."))
     return _back(mine)
 
 
@@ -252,7 +253,7 @@ def _passkey(session: Session, mine: Mine, wrong: str = "") -> Response:
 def codes(code: str) -> Response:
     """What they are for."""
     with house().database.reading() as session:
-        mine = _safe(session, code)
+        mine = safe(session, code)
     return portal.page("signin/codes.html", mine.visit, kinds=mine.kinds, codes=())
 
 
@@ -261,7 +262,7 @@ def codes_posted(code: str) -> Response:
     """Ten of them. This answer is the one place where they can be read, so it is no way on."""
     portal.posted()
     with house().database.reading() as session:
-        mine = _safe(session, code)
+        mine = safe(session, code)
     if not mine.kinds.any:
         return portal.go(portal.href(mine.visit.utility, "signin.app"))
     made = factors.invent()
@@ -280,7 +281,7 @@ def _mine(session: Session, code: str) -> Mine:
     return Mine(visit, login, factors.kinds(session, login.id))
 
 
-def _safe(session: Session, code: str) -> Mine:
+def safe(session: Session, code: str) -> Mine:
     """The same, where something is to be changed."""
     mine = _mine(session, code)
     portal.customer(session, code, fresh=FRESH, second_factor=mine.beside or mine.kinds.any)

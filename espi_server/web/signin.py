@@ -12,9 +12,10 @@ from flask import Response, current_app, request
 from espi_server import clock
 from espi_server.access.signing_in import Wish, WrongPassword
 from espi_server.access.signing_in import sign_out as signed_out
+from espi_server.access.throttle import StrangersWait
 from espi_server.accounts import passkeys, provider
 from espi_server.accounts.passkeys import NoPasskey
-from espi_server.web import portal, security, signin_elsewhere, signin_links, signin_second
+from espi_server.web import portal, security, signin_elsewhere, signin_email, signin_links, signin_second
 from espi_server.web.house import house
 from espi_server.web.portal import Visit
 from espi_server.web.signin_room import (
@@ -32,7 +33,7 @@ from espi_server.web.signin_room import (
 )
 from espi_server.web.words import _
 
-STEPS = (signin_second, signin_elsewhere, signin_links, security)
+STEPS = (signin_second, signin_elsewhere, signin_links, security, signin_email)
 """The other pages of the room; that they are named here is why their addresses are known."""
 
 
@@ -72,6 +73,14 @@ def sign_in_posted(code: str) -> Response:
     except WrongPassword:
         wrong = _("The email address or the password is not right.")
         return _page(visit, name=name, wrong=wrong, status=400)
+    except StrangersWait as error:
+        wrong = _(
+            "Others tried wrong passwords for this address. Use a browser you used before, or a passkey."
+            " Or choose a new password: press I forgot my password."
+        )
+        response = _page(visit, name=name, wrong=wrong, status=429)
+        response.headers.update(error.headers)
+        return response
     return let_in(visit, came)
 
 
@@ -124,6 +133,12 @@ def said_before(visit: Visit, what: str) -> str:
         "out": _("You are signed out."),
         "over": _("That sign-in took too long, or there were too many tries. Sign in again."),
         "chosen": _("Your new password is set. Sign in with it now."),
+        "email": _("Your new email address is set. Sign in with it now."),
+        "kept": _("Your old email address stays. The link to the new one does not work any more."),
+        "undone": _(
+            "Your old email address is back. All devices are signed out."
+            " Now choose a new password: press I forgot my password."
+        ),
         "away": _(
             "The sign-in of %(utility)s does not answer just now. Try again soon.", utility=visit.utility.name
         ),

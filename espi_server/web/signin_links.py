@@ -11,7 +11,7 @@ from espi_server.errors import Problem
 from espi_server.web import portal
 from espi_server.web.house import house
 from espi_server.web.portal import Visit
-from espi_server.web.signin_room import browser, reception, rooms, visit_of
+from espi_server.web.signin_room import browser, greet, reception, rooms, visit_of
 from espi_server.web.words import _
 
 
@@ -63,12 +63,13 @@ def new_password_posted(code: str) -> Response:
         if password != form.get("password2", ""):
             return _new(visit, link, name, wrong=_("The two passwords are not the same."))
         beside = Portal.of(visit.utility).second_factor
-        securing.by_link(house().database, visit.utility, link, password, beside=beside)
+        login = securing.by_link(house().database, visit.utility, link, password, beside=beside)
     except securing.LinkOver:
         return portal.page("signin/link_over.html", visit, status=404)
     except (passwords.TooShort, passwords.TooLong, passwords.TooCommon) as error:
         return _new(visit, link, name, wrong=password_error(error))
     response = portal.go(portal.href(visit.utility, "signin.sign_in", said="chosen"))
+    greet(response, code, reception().been(login))
     return portal.sign_out(response, code)
 
 

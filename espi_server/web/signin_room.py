@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from flask import Response, request
 
+from espi_server.access import been_here
 from espi_server.access.addresses import public_base
 from espi_server.access.signing_in import Browser, Halfway, Inside, Reception, Wish
 from espi_server.accounts import signin
@@ -20,7 +21,7 @@ rooms = portal.blueprint("signin")
 
 FRESH: Final = 600  # seconds since she showed who she is, where something is changed
 MONTH: Final = 30 * 86_400
-STEP, DEVICE = "step", "device"
+STEP, DEVICE, BEEN = "step", "device", "been"
 
 
 def reception() -> Reception:
@@ -36,6 +37,7 @@ def browser(visit: Visit) -> Browser:
         agent=agent(request.headers.get("User-Agent", "")),
         session=here.digest if here else None,
         device=request.cookies.get(named(DEVICE, visit.utility.code), ""),
+        been=request.cookies.get(named(BEEN, visit.utility.code), ""),
     )
 
 
@@ -95,7 +97,14 @@ def let_in(visit: Visit, came: Inside | Halfway) -> Response:
     portal.keep(response, named(STEP, code), "", 0)
     if came.device is not None:
         portal.keep(response, named(DEVICE, code), came.device, MONTH)
+    greet(response, code, came.been)
     return response
+
+
+def greet(response: Response, code: str, been: str) -> None:
+    """Let her browser be no stranger any more."""
+    if been:
+        portal.keep(response, named(BEEN, code), been, been_here.LIFETIME)
 
 
 def step(code: str) -> str:

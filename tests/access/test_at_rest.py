@@ -377,7 +377,7 @@ def signed_in(database: Database) -> dict[str, str]:
         north = utilities.find(session, "north")
         login = signin.add(session, north, CANARIES["customer"] + "2", CANARIES["mail"])
         link = securing.invite(session, login, signin.FIRST, by="a test", mail=True)
-        securing.ask_for_link(session, north, CANARIES["forgotten"])
+        securing.ask_for_link(session, north, CANARIES["forgotten"], is_known=False)
         app = factors.propose(session, login.id)
         factors.settle(session, login.id, pyotp.TOTP(app).now())
         pending = factors.propose(session, login.id)

@@ -26,6 +26,7 @@ KINDS = [*sorted(composers(make.INSTALLATION)), "code.sign-in"]
 def said(kind: str, language: str, **values: Any) -> Any:
     given = {
         "utility": "Valley Electric", "link": LINK, "minutes": 30, "days": 7, "code": "123456", "what": "",
+        "address": "b***@mail.example",
         "at": date(2026, 11, 22), "phone": "1-800-555-0100", **values,
     }  # fmt: skip
     note = Note("Valley Electric", "ada@example.org", None, language, given)

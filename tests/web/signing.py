@@ -87,7 +87,7 @@ def forgot(database: Database, app: Flask, email: str = MAIL) -> list[Any]:
 
 
 def link_in(letter: Any) -> str:
-    [found] = re.findall(r"https://data.example.org(/north/account/password/new\?link=\S+)", letter.text)
+    [found] = re.findall(r"https://data.example.org(/north/account/\w+/\w+\?link=\S+)", letter.text)
     return str(found)
 
 

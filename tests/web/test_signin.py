@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from argon2 import PasswordHasher
 
-from espi_server.accounts import hashing, passwords
+from espi_server.access import throttle
+from espi_server.access.throttle import Tried
+from espi_server.accounts import hashing, passwords, signin
 from espi_server.accounts.models import Login
 from tests import make, ways
 from tests.ways import PASSWORD, Visitor
@@ -80,6 +82,44 @@ def test_wrong_passwords_make_wait_longer_and_longer_at_that_place_and_nowhere_e
         visitor.sign_in(name, "wrong", check=429)  # a name nobody has waits like any other
     freeze(make.NOW + 1)
     assert visitor.sign_in(MAIL, PASSWORD)
+
+
+def test_a_crowd_of_strangers_cannot_guess_for_ever_and_keeps_nobody_out(town, app, ada, freeze):
+    freeze(make.NOW)
+    at_home, traveller = Visitor(app, address="192.0.2.1"), Visitor(app, address="192.0.2.2")
+    for visitor in (at_home, traveller):
+        visitor.sign_in(MAIL)
+    with town.writing() as session:
+        for at in range(100):
+            throttle.failed(session, Tried("sign-in", f"north {MAIL}", f"203.0.113.{at}", guessed=True))
+
+    stranger = Visitor(app, address="198.51.100.1")
+    held = stranger.sign_in(MAIL, PASSWORD, check=429)
+    nobody = stranger.sign_in("nobody@mail.example", "wrong", check=400)
+    abroad = Visitor(app, address="198.51.100.2")
+    abroad.keep("been", str(traveller.cookie("been")))
+    for _ in range(5):
+        abroad.sign_in(MAIL, "wrong", check=400)
+    own = abroad.sign_in(MAIL, PASSWORD, check=429)
+    freeze(make.NOW + 1)
+    again = [abroad.sign_in(MAIL), Visitor(app, address="192.0.2.1").sign_in(MAIL)]
+    other = Visitor(app, address="198.51.100.3")
+    other.keep("been", str(traveller.cookie("been")))
+    with town.writing() as session:
+        secret = signin.link(session, session.get_one(Login, ada), signin.RESET)
+        for at in range(12):
+            throttle.failed(session, Tried("sign-in", f"north {MAIL}", f"203.0.113.{at}", guessed=True))
+    assert int(stranger.sign_in(MAIL, PASSWORD, check=429).headers["Retry-After"]) == 3600
+    page = stranger.get(f"password/new?link={secret}")
+    stranger.send(page, "/password/new", password=FRESH, password2=FRESH)
+
+    assert held.headers["Retry-After"] == "1"
+    assert "Use a browser you used before" in held.text
+    assert "not right" in nobody.text
+    assert "Too many tries" in own.text  # who is known is counted by herself
+    assert [each.status_code for each in again] == [303, 303]
+    assert stranger.sign_in(MAIL, FRESH)
+    assert other.sign_in("c-2@mail.example", "wrong", check=400)  # it is a cookie of one name
 
 
 def test_where_the_counts_cannot_be_read_nobody_gets_in(town, app, ada):

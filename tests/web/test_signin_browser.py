@@ -17,7 +17,18 @@ from argon2 import PasswordHasher
 from playwright.sync_api import Page
 from werkzeug.serving import make_server
 
-from espi_server.accounts import factors, hashing, passkeys, provider, sessions, signin, utilities
+from espi_server.access import throttle
+from espi_server.access.throttle import Tried
+from espi_server.accounts import (
+    email_changes,
+    factors,
+    hashing,
+    passkeys,
+    provider,
+    sessions,
+    signin,
+    utilities,
+)
 from espi_server.accounts.models import Login
 from espi_server.accounts.passkeys import Place
 from espi_server.app import create_app
@@ -54,7 +65,7 @@ class House:
             return signin.link(session, session.get_one(Login, self.logins[who]), signin.RESET)
 
     def mail(self, who: str) -> str:
-        return ways.login_of(self.database, self.logins[who]).email or ""
+        return ways.login_of(self.database, self.logins[who]).email or "" if who in self.logins else who
 
 
 PEOPLE = ("plain", "app", "text", "bare", "full", "keys", "second", "other")
@@ -174,6 +185,27 @@ def codes_made(page: Page, house: House) -> None:
     page.wait_for_load_state()
 
 
+def strangers(page: Page, house: House) -> None:
+    """A crowd guessed the password of somebody nobody here is."""
+    name = "crowd@mail.example"
+    with house.database.writing() as session:
+        for at in range(100):
+            throttle.failed(session, Tried("sign-in", f"north {name}", f"203.0.113.{at}", guessed=True))
+    typed(page, house, name)
+
+
+def changing(purpose: str) -> Callable[[Page, House], None]:
+    def reach(page: Page, house: House) -> None:
+        with house.database.writing() as session:
+            change = email_changes.begin(
+                session, session.get_one(Login, house.logins["other"]), "n@mail.example"
+            )
+            secret, _ = email_changes.link(session, change, purpose)
+        page.goto(house.path(f"email/{'new' if purpose == email_changes.CONFIRM else 'keep'}?link={secret}"))
+
+    return reach
+
+
 STATES: dict[str, Callable[[Page, House], None]] = {
     "sign in": goes("sign-in"),
     "signed out": goes("sign-in?said=out"),
@@ -190,6 +222,13 @@ STATES: dict[str, Callable[[Page, House], None]] = {
     "link over": goes("password/new?link=nix"),
     "new password": by_link,
     "too short": short,
+    "strangers": strangers,
+    "another address": goes("security/email", "plain"),
+    "an app first": goes("security/email", "bare"),
+    "confirm an address": changing(email_changes.CONFIRM),
+    "keep an address": changing(email_changes.OBJECT),
+    "change over": goes("email/new?link=nix"),
+    "stay": goes("stay", "plain"),
     "security": goes("security", "plain"),
     "security, full": goes("security", "full"),
     "password": goes("security/password", "plain"),

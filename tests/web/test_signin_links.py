@@ -76,18 +76,34 @@ def test_a_link_ends_after_half_an_hour_or_by_a_newer_one_and_is_kept_as_a_diges
     assert "no-referrer" in page.headers["Referrer-Policy"]
 
 
-def test_five_links_a_day_are_enough_and_a_closed_login_gets_none(town, app, ada):
-    assert [len(forgot(town, make.app(town))) for _ in range(4)] == [1] * 4
-    with town.writing() as session:
-        signin.link(session, session.get_one(Login, ada), signin.RESET)
-    assert securing.send_link(town, ways.login_of(town, ada).utility_id, MAIL) is None
-    assert letterbox.Box(town).empty() == []
+def test_strangers_do_not_use_up_the_links_of_a_day(town, app, ada):
+    her, box = Visitor(app), letterbox.Box(town)
+    her.sign_in(MAIL)
+    her.send(her.get("security"), "/sign-out")
+
+    def asks(visitor: Visitor, times: int) -> list[int]:
+        """How many letters come of each time somebody asks."""
+        found = []
+        for _ in range(times):
+            visitor.send(visitor.get("password/forgotten"), "/forgotten", email=MAIL)
+            found.append(len(box.empty()))
+        return found
+
+    assert [sum(asks(Visitor(app, address=f"198.51.100.{at}"), 5)) for at in range(5)] == [3, 3, 3, 1, 0]
+    assert asks(her, 1) == [1]
+    with town.reading() as session:
+        hers = session.scalars(select(LoginLink).where(LoginLink.is_known)).one()
+    make.change(town, LoginLink, LoginLink.is_known.is_(False), created_at=0)
+    assert sum(asks(Visitor(app, address="203.0.113.9"), 1)) == 1
+    with town.reading() as session:
+        assert session.get_one(LoginLink, hers.digest).used_at is None  # a stranger's does not end hers
+    assert asks(her, 4) == [1] * 4
+    securing.send_link(town, ways.login_of(town, ada).utility_id, MAIL, is_known=True)
+    assert box.empty() == []
     make.change(town, LoginLink, LoginLink.login_id == ada, created_at=0)
     make.change(town, Login, Login.id == ada, status="closed")
-
-    securing.send_link(town, ways.login_of(town, ada).utility_id, MAIL)
-
-    assert letterbox.Box(town).empty() == []
+    securing.send_link(town, ways.login_of(town, ada).utility_id, MAIL, is_known=True)
+    assert box.empty() == []
 
 
 def test_a_link_of_one_utility_is_nothing_at_another(town, app, ada):

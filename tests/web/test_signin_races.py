@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from espi_server.accounts import factors, signin
+from espi_server.access import email_changing, securing
+from espi_server.accounts import email_changes, factors, signin, utilities
 from espi_server.accounts.models import Login
 from espi_server.db import Database
 from tests import make, ways
@@ -98,3 +99,21 @@ def test_of_many_posts_with_one_link_one_chooses(racing):
 
     assert sorted(found) == [303, 404, 404]
     assert [act for act, _ in acts(database)].count("login.password") == 1
+
+
+def test_of_many_presses_of_one_new_address_one_changes_it(racing):
+    towns, _, ada = racing
+    with towns.writing() as session:
+        change = email_changes.begin(session, session.get_one(Login, ada), "new@mail.example")
+        secret, _ = email_changes.link(session, change, email_changes.CONFIRM)
+
+    def confirm(_: int) -> str:
+        try:
+            with towns.writing() as session:
+                email_changing.confirm(session, utilities.find(session, "north"), secret)
+        except securing.LinkOver:
+            return "over"
+        return "done"
+
+    assert sorted(at_once(6, confirm)) == ["done", *["over"] * 5]
+    assert ways.login_of(towns, ada).name == "new@mail.example"
