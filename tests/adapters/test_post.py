@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import secrets
 import socket
 import ssl
 import threading
@@ -285,7 +286,7 @@ def test_the_sandboxs_telephone_refuses_to_exist_among_real_people(database: Dat
     ],
 )
 def test_settings_of_doors_that_cannot_work_are_refused(given: dict[str, str]) -> None:
-    safe = {"ESPI_SECRET_KEY": "x" * 40, "ESPI_BASE_URL": "https://data.example.org"}
+    safe = {"ESPI_SECRET_KEY": secrets.token_hex(32), "ESPI_BASE_URL": "https://data.example.org"}
 
     with pytest.raises(BadSetting, match=next(iter(given))):
         Settings.load(safe | given)

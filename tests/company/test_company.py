@@ -512,9 +512,7 @@ def test_an_authorization_that_began_at_the_utility_is_noticed(sun):
     assert "began at the utility and waits for its customer" in sun.works()
     assert str(access.id) in sun.browser.get("/authorizations/north").text
     assert "Until she stops it." not in sun.browser.get("/authorizations/north").text
-    make.change(
-        sun.town.database, Authorization, Authorization.id == uuid.UUID(access.id), ends_at=grants.OPEN_END
-    )
+    make.change(sun.town.database, Authorization, Authorization.id == access.id, ends_at=grants.OPEN_END)
     assert "Until she stops it." in sun.browser.get("/authorizations/north").text
     assert "2200" not in sun.browser.get("/authorizations/north").text
 

@@ -8,6 +8,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -23,7 +24,7 @@ from espi_server.notify.sending import Message, Sender
 from espi_server.notify.webhooks import Webhooks
 from espi_server.settings import DEVELOPMENT_SECRET
 
-Habit = Callable[["Receiver", BaseHTTPRequestHandler], None]
+Habit = Callable[["Receiver", Any], None]
 RESOURCES = "{http://naesb.org/espi}resources"
 
 
@@ -40,26 +41,30 @@ class Receiver:
         self.bodies: list[bytes] = []
         self.most_at_once = 0
         self.last_at = 0.0
-        self._now = 0
+        self._now: set[Any] = set()
         self._lock = threading.Lock()
 
-    def serve(self, handler: BaseHTTPRequestHandler) -> None:
+    def serve(self, handler: Any) -> None:
         """One POST."""
         body = handler.rfile.read(int(handler.headers["Content-Length"]))
         with self._lock:
             self.requests += 1
-            self._now += 1
-            self.most_at_once = max(self.most_at_once, self._now)
+            self._now.add(handler)
+            self.most_at_once = max(self.most_at_once, len(self._now))
         try:
-            handler.body = body
+            handler.body, handler.over = body, partial(self._over, handler)
             if self.is_down:
                 answer(handler, 503)
             else:
                 self.habit(self, handler)
         finally:
-            with self._lock:
-                self._now -= 1
-                self.last_at = time.monotonic()
+            self._over(handler)
+            self.last_at = time.monotonic()
+
+    def _over(self, handler: Any) -> None:
+        """Its answer begins: whoever asked may be gone before we hear that it was written."""
+        with self._lock:
+            self._now.discard(handler)
 
     def take(self, handler: Any) -> None:
         """Remember what came, as one that answers 2xx does."""
@@ -72,43 +77,44 @@ class Receiver:
             self.ids[handler.headers["webhook-id"]] = handler.body.decode()
 
 
-def answer(handler: BaseHTTPRequestHandler, status: int, **headers: str) -> None:
+def answer(handler: Any, status: int, **headers: str) -> None:
     """A short answer; header names are given with underscores."""
+    handler.over()
     handler.send_response(status)
     for name, value in {"Content_Length": "0", **headers}.items():
         handler.send_header(name.replace("_", "-"), value)
     handler.end_headers()
 
 
-def good(receiver: Receiver, handler: BaseHTTPRequestHandler) -> None:
+def good(receiver: Receiver, handler: Any) -> None:
     receiver.take(handler)
     answer(handler, 204)
 
 
-def every_other_time(receiver: Receiver, handler: BaseHTTPRequestHandler) -> None:
+def every_other_time(receiver: Receiver, handler: Any) -> None:
     if receiver.requests % 2:
         answer(handler, 500)
     else:
         good(receiver, handler)
 
 
-def slow(receiver: Receiver, handler: BaseHTTPRequestHandler) -> None:
+def slow(receiver: Receiver, handler: Any) -> None:
     time.sleep(1.2)
     good(receiver, handler)
 
 
-def redirecting(receiver: Receiver, handler: BaseHTTPRequestHandler) -> None:
+def redirecting(receiver: Receiver, handler: Any) -> None:
     answer(handler, 302, Location="http://127.0.0.1:9/")
 
 
-def lying(receiver: Receiver, handler: BaseHTTPRequestHandler) -> None:
+def lying(receiver: Receiver, handler: Any) -> None:
     receiver.take(handler)
     answer(handler, 200, Content_Length="1000000000")
     handler.wfile.write(b"not as much as that")
     handler.close_connection = True
 
 
-def gone(receiver: Receiver, handler: BaseHTTPRequestHandler) -> None:
+def gone(receiver: Receiver, handler: Any) -> None:
     answer(handler, 410)
 
 
