@@ -38,7 +38,7 @@ pytestmark = needs_chromium
 
 NAMES = ("SunWise Home", "GridPeople", "Valley Electric", "Automation Service Providers", "Larkspur Lane")
 COLOURED = {"choose, nothing chosen", "check, changed", "companies", "receipt, waits"}
-LESS = "AdditionalScope=Usage;IntervalDuration=3600;HistoryLength=86400"
+LESS = "FB=4_5_15;IntervalDuration=3600;HistoryLength=86400"
 USE = "We run your battery and your car charger when prices are low."
 
 
@@ -245,6 +245,7 @@ def states(house: House, page: Page) -> Iterator[str]:
     page.route("**/account/share?request=*", stays)
     # Playwright intercepts what is asked for first, not where it is redirected.
     page.goto(f"{account}/share?request={secret_in(page, house, 'GridPeople', LESS)}")
+    assert page.inner_text("h1") == "Back to GridPeople"
     yield "back to the company"
     page.unroute("**/account/share?request=*")
     with house.database.writing() as session:

@@ -70,6 +70,15 @@ def test_a_translation_has_the_same_places_to_fill_in(code):
     assert wrong == []
 
 
+def test_no_spanish_sentence_ends_in_two_points():
+    """There a time of day ends in one of its own: 2:25 a.m."""
+    wrong = [
+        string for string in translated("es").values() if re.search(r"%\((moment|time)\)s\.", flat(string))
+    ]
+
+    assert wrong == []
+
+
 @pytest.mark.parametrize("code", [each for each in words.LANGUAGES if each != words.DEFAULT])
 def test_no_translation_is_left_over(code):
     wanted = {message for _, message in said()}
