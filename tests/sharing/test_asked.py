@@ -31,7 +31,7 @@ def test_a_customer_shares_what_she_ticked_and_the_record_is_the_page_she_saw(sh
     with shared_towns.reading() as session:
         row = session.scalars(select(Authorization).where(Authorization.application_id == sun.id)).one()
         record = session.get_one(ConsentRecord, row.consent_record_id)
-    assert row.identified["amr"] == ["pwd", "otp"]
+    assert row.identified["amr"] == ["pwd", "otp", "mfa"]
     assert hashlib.sha256(record.shown.encode()).digest() == record.digest
     for line in record.shown.splitlines():
         assert line in " ".join(consent.text_content().split())
