@@ -265,10 +265,10 @@ class Here:
     @property
     def page(self) -> str:
         """The page somebody is on: this one, or the one that shows the form she sent here, at or above its address."""
-        pages, path = current_app.url_map.bind(""), request.path
-        while not pages.test(path, "GET") and path.count("/") > 2:
+        path = request.path
+        while not _is_page(path) and path.count("/") > 2:
             path = path.rpartition("/")[0]
-        return self._at(path) if pages.test(path, "GET") else self.href("portal.home")
+        return self._at(path) if _is_page(path) else self.href("portal.home")
 
     def _at(self, path: str) -> str:
         query = request.query_string.decode("ascii", "replace") if path == request.path else ""
@@ -279,6 +279,15 @@ class Here:
         start = f"{self._path}/account/"
         is_plain = all(" " < each <= "~" and each not in "\\" for each in path)
         return path if is_plain and path.startswith(start) and ".." not in path else None
+
+
+def _is_page(path: str) -> bool:
+    """Is there a page at this address, and not the one that says there is none?"""
+    try:
+        endpoint, _ = current_app.url_map.bind("").match(path, "GET")
+    except HTTPException:
+        return False
+    return bool(endpoint != "portal.nowhere")
 
 
 def href(utility: Utility, endpoint: str, **values: Any) -> str:
@@ -341,6 +350,11 @@ def _check_site() -> None:
 def _origin(address: str) -> str:
     parts = urlsplit(address)
     return f"{parts.scheme}://{parts.netloc}"
+
+
+def keeps_form(visit: Visit) -> bool:
+    """Has this browser a form of somebody who has to sign in again?"""
+    return bool(request.cookies.get(cookie(f"form-{visit.utility.code}")))
 
 
 def _keep_form(response: Response, utility: Utility, page: str) -> None:

@@ -147,4 +147,5 @@ def said_before(visit: Visit, what: str) -> str:
             "You signed in, but we found no customer account of yours here. Call us if this is wrong."
         ),
     }
-    return said.get(what, "")
+    kept = _("Sign in and go on. What you filled in is kept.") if portal.keeps_form(visit) else ""
+    return said.get(what, kept)

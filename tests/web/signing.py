@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from espi_server.access import verifying
 from espi_server.access.models import AuditEvent
-from espi_server.accounts import hashing, signin, utilities
+from espi_server.accounts import hashing, passwords, signin, utilities
 from espi_server.accounts.models import LoginSession
 from espi_server.db import Database
 from espi_server.notify.models import Outbox
@@ -28,12 +28,14 @@ MAIL = "c-1@mail.example"
 NEXT = "/north/account/security"
 ASKED = f"?next={NEXT}"
 FRESH = "nine purple tractors 4"
+CHEAP = PasswordHasher(1, 1024, 1).hash("nobody knows this")
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hashes that cost little: what they cost is looked at in tests/accounts."""
     monkeypatch.setattr(hashing, "_HASHER", PasswordHasher(1, 1024, 1))
+    monkeypatch.setattr(passwords, "NOBODYS", CHEAP)
 
 
 @pytest.fixture

@@ -95,6 +95,7 @@ def test_what_she_ticked_before_she_was_signed_out_is_there_when_she_is_back(tow
     with town.reading() as session:
         stored = session.scalars(select(KeptForm.sealed)).all()
     assert not any(b"Usage" in bytes(each) or b"365" in bytes(each) for each in stored)
+    assert "What you filled in is kept" in ada.follows(away).get_data(as_text=True)
     signs_in(ada, ada.login)
     back = ada.get(walking.main_form(page).action)
     assert "nothing is done yet" in walking.text(back)
