@@ -28,6 +28,7 @@ COMMANDS = {
     "case": "espi_server.access.case_commands:case",
     "demo": "espi_server.demo.command:demo",
     "export": "espi_server.access.commands:export",
+    "feature": "espi_server.access.feature_commands:feature",
     "import": "espi_server.energy.commands:import_command",
     "keys": "espi_server.access.asp_commands:keys_command",
     "layout": "espi_server.energy.commands:layout_command",

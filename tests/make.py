@@ -23,8 +23,8 @@ from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
 from espi_server import clock
-from espi_server.access import applications, grants, tokens
-from espi_server.access.models import Application, Authorization, Token, TokenFamily
+from espi_server.access import applications, features, grants, tokens
+from espi_server.access.models import Application, Authorization, FeatureState, Token, TokenFamily
 from espi_server.accounts import utilities
 from espi_server.accounts.models import Customer, Utility
 from espi_server.app import create_app
@@ -47,9 +47,16 @@ ATOM = "{http://www.w3.org/2005/Atom}"
 
 
 def utility(database: Database, code: str = "north", **more: Any) -> Utility:
-    """A utility in Pacific time, or as told."""
+    """A utility in Pacific time, or as told, with all of the statewide tool switched on."""
     with database.writing() as session:
-        return utilities.add(session, code, **{"name": "Valley Electric", "timezone": ZONE, **more})
+        made = utilities.add(session, code, **{"name": "Valley Electric", "timezone": ZONE, **more})
+        session.add_all(
+            FeatureState(
+                utility_id=made.id, customer_class=features.EVERYBODY, feature=each, state=features.ON
+            )
+            for each in features.FEATURES.values()
+        )
+        return made
 
 
 def customer(database: Database, reference: str, code: str = "north") -> uuid.UUID:

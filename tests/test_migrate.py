@@ -10,10 +10,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from click.testing import CliRunner
-from sqlalchemy import column, func, insert, inspect, select, table, text
+from sqlalchemy import column, delete, func, insert, inspect, select, table, text
 from sqlalchemy.orm import Session
 
 from espi_server import clock, migrate
+from espi_server.access import cases
+from espi_server.access.models import FeatureState
 from espi_server.accounts.models import Customer, Login, Premise, Utility
 from espi_server.cli import main
 from espi_server.db import NIL, Database
@@ -21,6 +23,7 @@ from espi_server.jobs import later
 from espi_server.jobs.models import Job
 from espi_server.keyring import CannotOpen, Keyring
 from espi_server.models import metadata
+from tests import make
 from tests.energy import stored
 
 
@@ -141,3 +144,28 @@ def test_a_command_on_an_unmigrated_database_says_what_to_run(tmp_path: Path) ->
 
     assert result.exit_code == 6
     assert "espi-server migrate" in result.stderr
+
+
+def test_cases_stay_and_what_is_shared_stays_on_offer(towns: Database, towns_url: str) -> None:
+    sun = make.access(towns, scope="FB=4_5;AdditionalScope=Usage_RIN")
+    with towns.writing() as session:
+        north = session.scalars(select(Utility).where(Utility.code == "north")).one().id
+        who, about = (
+            make.customer_id(towns, "C-1"),
+            {"topic": "more", "text": "They sell it.", "language": "en"},
+        )
+        case = cases.report(session, north, who, sun.application, **about)
+        session.execute(delete(FeatureState))
+
+    migrate.downgrade(towns_url, "0018")
+    migrate.upgrade(towns_url)
+
+    with towns.reading() as session:
+        kept = session.get_one(cases.Case, case.id)
+        on_offer = session.execute(
+            select(
+                FeatureState.utility_id, FeatureState.customer_class, FeatureState.feature, FeatureState.state
+            )
+        ).all()
+    assert (kept.said[0]["text"], kept.outcome) == ("They sell it.", None)
+    assert [tuple(each) for each in on_offer] == [(north, "all", "rin", "on")]

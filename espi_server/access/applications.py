@@ -16,7 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from espi_server import clock
-from espi_server.access import audit, followers, pending, tokens
+from espi_server.access import audit, features, followers, pending, tokens
 from espi_server.access.models import Application, ApplicationSecret, Asp
 from espi_server.access.oauth import policies
 from espi_server.access.oauth.policies import LONGEST_WINDOW
@@ -24,6 +24,7 @@ from espi_server.access.opening import PRODUCTION
 from espi_server.accounts.models import Utility
 from espi_server.energy import changes
 from espi_server.errors import Conflict, NotFound, Usage
+from espi_server.espi.scope import Scope
 
 REVIEW, ON_HOLD, REVOKED = 1, 3, 4  # DataCustodianApplicationStatus, beside PRODUCTION
 LONGEST = 256  # characters of a client_name
@@ -98,6 +99,7 @@ def register(
     if _named(session, utility, checked(stated.name)) is not None:
         raise Conflict(f"{utility.name} has an application {stated.name!r} already.")
     policy = policies.named(stated.policy)
+    check_offered(session, utility, stated.scope)
     for uri in stated.redirect_uris:
         check_redirect(uri)
     if stated.notify_uri:
@@ -119,6 +121,12 @@ def register(
     session.flush()
     _record_new(session, application, by)
     return application
+
+
+def check_offered(session: Session, utility: Utility, scope: str) -> None:
+    """`features.NotOffered` where a scope to register names classes the utility neither offers nor plans."""
+    if scope:
+        features.check_registration(session, utility, Scope.parse(scope).classes)
 
 
 def new_secret(

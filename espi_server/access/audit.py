@@ -73,6 +73,7 @@ ACTS: Final[Mapping[str, frozenset[str]]] = {
         "client.refused": "hour times",
         "key.made": "purpose state",
         "key.rotated": "purpose before",
+        "feature.changed": "customer_class state planned_for",
         "login.opened": "customer",
         "login.closed": "reason",
         "login.reopened": "",

@@ -135,8 +135,18 @@ def told(utility: Utility, application: Application, language: str) -> Company:
     )
 
 
-def listed(session: Session, utility: Utility, wanted: Wanted, language: str) -> Directory:
-    """The companies a customer can share with, by name: those she looks for, of all of them."""
+def listed(
+    session: Session,
+    utility: Utility,
+    wanted: Wanted,
+    language: str,
+    *,
+    withheld: frozenset[DataClass] = frozenset(),
+) -> Directory:
+    """The companies a customer can share with, by name: those she looks for, of all of them.
+
+    `withheld` are the classes of data that are not on offer to her.
+    """
     rows = session.scalars(
         select(Application).where(
             Application.utility_id == utility.id,
@@ -145,7 +155,11 @@ def listed(session: Session, utility: Utility, wanted: Wanted, language: str) ->
     )
     outcomes = cases.outcomes(session, utility.id)
     found = [
-        replace(company, outcomes=outcomes.get(company.id, NO_OUTCOMES))
+        replace(
+            company,
+            classes=tuple(cls for cls in company.classes if cls not in withheld),
+            outcomes=outcomes.get(company.id, NO_OUTCOMES),
+        )
         for company in (told(utility, each, language) for each in rows if each.redirect_uris)
     ]
     every = sorted(found, key=lambda each: (each.name.casefold(), each.id))

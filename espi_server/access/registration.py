@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from espi_server import clock
-from espi_server.access import admission, applications, describing, followers, keys, tokens
+from espi_server.access import admission, applications, describing, features, followers, keys, tokens
 from espi_server.access.addresses import public_base, resource_base
 from espi_server.access.admission import Admitted, NotInvited
 from espi_server.access.applications import Registration
@@ -58,7 +58,7 @@ def register(
 ) -> dict[str, Any]:
     """A new application, and all that is told of it once: its secret and the token it is managed with."""
     admitted, said = _admitted(session, utility, given, invitation, place)
-    wanted = client_metadata.read(said, admitted, place.reachable)
+    wanted = _offered(session, utility, client_metadata.read(said, admitted, place.reachable))
     by = f"{admitted.by}:{admitted.company}"[:256]
     try:
         made = applications.register(session, utility, wanted, by=by, reachable=place.reachable)
@@ -91,6 +91,15 @@ def _admitted(
             f"The invitation is for {invited.company}, the software statement for another company."
         )
     return invited or vouched, {**given, **signed}
+
+
+def _offered(session: Session, utility: Utility, wanted: Registration) -> Registration:
+    """The same, if the utility offers or plans all the classes it names."""
+    try:
+        applications.check_offered(session, utility, wanted.scope)
+    except features.NotOffered as error:
+        raise BadMetadata(error.detail) from error
+    return wanted
 
 
 def _token(session: Session, utility: Utility, application: Application) -> dict[str, str]:
@@ -127,7 +136,7 @@ def restate(
     _check_update(session, application, given)
     utility = session.get_one(Utility, application.utility_id)
     admitted = Admitted(application.name, application.policy, application.scope, "itself")
-    wanted = client_metadata.read(given, admitted, place.reachable)
+    wanted = _offered(session, utility, client_metadata.read(given, admitted, place.reachable))
     if wanted.name != application.name and applications.is_taken(session, utility, wanted.name):
         raise BadMetadata(_TAKEN)
     before, said = _looked_at(application), applications.stated(application)

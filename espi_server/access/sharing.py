@@ -15,6 +15,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from espi_server import clock
+from espi_server.access.features import Offered
 from espi_server.access.grants import ONCE, ONE_TIME, OPEN_END, STOPPED, UNTIL
 from espi_server.access.models import Application, Authorization
 from espi_server.access.oauth import policies
@@ -53,6 +54,7 @@ class Question:
     widest: Scope | None = None
     present: Authorization | None = None
     is_change: bool = False
+    offered: Offered | None = None  # None: all there is
 
     @property
     def most(self) -> Scope:
@@ -202,6 +204,8 @@ def _problems(question: Question, choices: Choices, places: Sequence[Place]) -> 
         yield Problem("classes", "no_class")
     elif set(choices.classes) - offered:
         yield Problem("classes", "gone_class")
+    if question.offered is not None and _are_apart(question.offered, choices, places):
+        yield Problem("classes", "not_there")
     if choices.rate == "yes":
         needed = {DataClass.RIN, DataClass.BILL_COMPARISON}
         if not question.asks_rate_change:
@@ -211,6 +215,12 @@ def _problems(question: Question, choices: Choices, places: Sequence[Place]) -> 
     if choices.history not in question.histories:
         yield Problem("history", "no_history")
     yield from _end_problems(question, choices)
+
+
+def _are_apart(offered: Offered, choices: Choices, places: Sequence[Place]) -> bool:
+    """Did she tick a class and a place that do not go together, since it is not on for that class of customers?"""
+    chosen = {each.customer_class for each in places if each.key in choices.places}
+    return bool(choices.wanted & offered.withheld(chosen, from_some=True))
 
 
 def _end_problems(question: Question, choices: Choices) -> Iterator[Problem]:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from espi_server import clock
-from espi_server.access import consent, grants, people, sharing, sharing_drafts, sharing_places
+from espi_server.access import consent, features, grants, people, sharing, sharing_drafts, sharing_places
 from espi_server.access.consent import NotWaiting, Waiting
 from espi_server.access.contacts import MAIL, Contact
 from espi_server.access.models import (
@@ -35,6 +35,7 @@ from espi_server.accounts.models import Login, Utility
 from espi_server.accounts.sessions import SignedIn
 from espi_server.errors import Forbidden, NotFound
 from espi_server.espi.scope import Scope, ScopeError
+from espi_server.espi.tables import DataClass
 
 
 class OtherBrowser(Forbidden):
@@ -47,6 +48,10 @@ class OtherCustomer(Forbidden):
 
 class CompanyMayNotAsk(Forbidden):
     """This company cannot ask for data now. Nothing was shared."""
+
+
+class NotOnOffer(Forbidden):
+    """What this company asks for cannot be shared at your service now. Nothing was shared."""
 
 
 class NoSuchCompany(NotFound):
@@ -147,7 +152,7 @@ def given_ahead(server: Server, arrived: Arrived, here: SignedIn) -> list[Author
         )
         .order_by(Authorization.created_at.desc(), Authorization.id)
     )
-    client = Client(arrived.asked.application)
+    client = Client(server.session, arrived.asked.application)
     return [each for each in rows if grants.is_waiting(each) and _may_have(client, each.scope)]
 
 
@@ -253,27 +258,54 @@ def open_draft(server: Server, id: uuid.UUID, here: SignedIn, cookie: str) -> Fl
     if arrived is not None:
         check_customer(arrived, here)
     present = session.get(Authorization, draft.authorization_id) if draft.authorization_id else None
-    question, more = _question(utility, application, arrived, present)
+    places = sharing_places.of_customer(session, utility.id, customer_of(here))
+    offered = features.of(session, utility.id)
+    if arrived is not None and present is not None:  # what is added is for all the places she gave
+        off = offered.withheld(
+            _classes(sharing_places.of_points(places, opened_by(session, present))), from_some=True
+        )
+    else:
+        off = offered.withheld(_classes(each for each in places if not each.refusal))
+    question, more = _question(utility, application, arrived, present, off)
     return Flow(
         draft=draft,
-        question=question,
-        places=sharing_places.of_customer(session, utility.id, customer_of(here)),
+        question=replace(question, offered=offered),
+        places=places,
         choices=Choices.of(draft.choices),
         arrived=arrived,
         more=more,
     )
 
 
+def _classes(places: Iterable[Place]) -> set[str]:
+    return {each.customer_class for each in places}
+
+
+def _without(scope: Scope, off: frozenset[DataClass]) -> Scope:
+    """A scope without what is not on offer to her; `NotOnOffer` where nothing is left of it."""
+    if not off & scope.classes:
+        return scope
+    left = scope.classes - off
+    if not left:
+        raise NotOnOffer()
+    return scope.narrow(classes=off & scope.classes)
+
+
 def _question(
-    utility: Utility, application: Application, arrived: Arrived | None, present: Authorization | None
+    utility: Utility,
+    application: Application,
+    arrived: Arrived | None,
+    present: Authorization | None,
+    off: frozenset[DataClass],
 ) -> tuple[Question, More | None]:
     if arrived is not None:
-        return _asked(utility, application, arrived.asked.scope, present)
+        return _asked(utility, application, _without(arrived.asked.scope, off), present)
+    widest = _without(sharing.registered(application), off)
     if present is None:
-        return Question(utility, application, sharing.registered(application)), None
+        return Question(utility, application, widest), None
     if not is_open(present):
         raise NotYours()
-    widest, now = sharing.registered(application), Scope.parse(present.scope)
+    now = _without(Scope.parse(present.scope), off) if Scope.parse(present.scope).classes - off else widest
     # What she gave stays within what the company is registered for, even if that got less since.
     base = now if now.within(widest) else widest
     return Question(utility, application, base, widest=widest, present=present, is_change=True), None

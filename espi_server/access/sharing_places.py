@@ -16,6 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from espi_server import at_rest, clock
+from espi_server.access import features
 from espi_server.accounts.models import NEVER_SHAREABLE, Premise, ServiceAgreement, ServiceLocation
 from espi_server.energy import people
 from espi_server.energy.models import Kind, Resource, UsagePoint
@@ -38,6 +39,7 @@ class Place:
     ended_at: int | None = None
     udc: str | None = None
     lse: str | None = None
+    customer_class: str = features.EVERYBODY
 
     @property
     def is_unbundled(self) -> bool:
@@ -88,6 +90,7 @@ def _agreed(row: ServiceAgreement, points: list[UsagePoint], addresses: _Address
         ended_at=row.ends_at,
         udc=row.udc,
         lse=row.lse,
+        customer_class=row.customer_class,
     )
 
 

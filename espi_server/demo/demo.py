@@ -21,7 +21,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from espi_server import clock, migrate
-from espi_server.access import closing, grants, tokens
+from espi_server.access import closing, features, grants, tokens
 from espi_server.access.models import Application, Authorization
 from espi_server.accounts import utilities
 from espi_server.accounts.models import Customer, Utility
@@ -196,10 +196,13 @@ def _is_stale(now: Settings) -> bool:
 def _utility(database: Database, company: Company) -> None:
     with database.writing() as session:
         if company.code not in {each.code for each in utilities.every(session)}:
-            utilities.add(
+            added = utilities.add(
                 session, company.code, name=company.name, timezone=TIMEZONE, kind=company.kind, roles=company.roles,
                 states=("CA",), commodities=(company.commodity,),
             )  # fmt: skip
+            features.change(
+                session, added, "rin", features.ON, by=ACTOR
+            )  # the first phase: RINs are in its feeds
 
 
 def _import(database: Database, company: Company, paths: list[Path], watch: Watch) -> None:

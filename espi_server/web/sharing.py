@@ -15,11 +15,13 @@ from flask import Response, request
 
 from espi_server.access import companies as known
 from espi_server.access import (
+    features,
     sharing,
     sharing_answers,
     sharing_flow,
 )
 from espi_server.access.models import Authorization
+from espi_server.db import NIL
 from espi_server.espi.tables import DataClass
 from espi_server.web import (
     asking_browser,
@@ -95,7 +97,8 @@ def companies(code: str) -> Response:
     wanted = known.Wanted(text=request.args.get("q", "")[:80], **given)
     with house().database.reading() as session:
         visit = portal.customer(session, code)
-        found = known.listed(session, visit.utility, wanted, words.language())
+        off = features.withheld_from(session, visit.utility.id, visit.customer.customer_id or NIL)
+        found = known.listed(session, visit.utility, wanted, words.language(), withheld=off)
         shared = {
             id: _("You share with them now.")
             if row.waits_until is None
@@ -118,7 +121,8 @@ def ahead(code: str, application: uuid.UUID) -> Response:
     with house().database.reading() as session:
         visit = portal.customer(session, code)
         company = sharing_flow.company(session, visit.utility, application)
-        needs_two = bool(sharing.registered(company).classes & sharing.STATEWIDE)
+        off = features.withheld_from(session, visit.utility.id, visit.customer.customer_id or NIL)
+        needs_two = bool(sharing.registered(company).classes - off & sharing.STATEWIDE)
         visit = portal.customer(session, code, statewide=needs_two)
     with house().database.writing() as session:
         draft = sharing_flow.begin_ahead(session, visit.utility, application, visit.customer)

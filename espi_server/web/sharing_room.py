@@ -28,6 +28,7 @@ from espi_server.access.sharing_flow import (
     CompanyMayNotAsk,
     Flow,
     NoSuchCompany,
+    NotOnOffer,
     OtherBrowser,
     OtherCustomer,
 )
@@ -178,7 +179,7 @@ def _over(problem: Problem) -> Response:
 
 
 for _each in (
-    NotWaiting, NotYours, OtherBrowser, OtherCustomer, CompanyMayNotAsk, NoSuchCompany, UnknownApplication, CannotAgree,
-    Conflict,
+    NotWaiting, NotYours, OtherBrowser, OtherCustomer, CompanyMayNotAsk, NoSuchCompany, NotOnOffer, UnknownApplication,
+    CannotAgree, Conflict,
 ):  # fmt: skip
     rooms.register_error_handler(_each, _over)

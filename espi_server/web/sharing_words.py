@@ -241,6 +241,9 @@ def wrong(problem: Problem) -> str:
         "gone_place": _("A place you chose can no longer be shared. Look at the list again."),
         "no_class": _("Choose at least one kind of data they can see."),
         "gone_class": _("A kind of data you chose is not asked for. Look at the list again."),
+        "not_there": _(
+            "Some of the kinds of data you ticked are not there for all the places you ticked. Choose less."
+        ),
         "no_rate": _("They did not ask to change your rate. Choose No."),
         "rate_needs": _("To let them ask to change your rate, also tick RIN data and Bill Comparison."),
         "no_history": _("Choose how much history they can see."),

@@ -7,6 +7,7 @@ import hashlib
 import pytest
 from lxml import html
 from sqlalchemy import select
+from werkzeug.datastructures import MultiDict
 
 from espi_server.access.models import Authorization, ConsentRecord
 from tests import oauth
@@ -36,3 +37,65 @@ def test_a_customer_shares_what_she_ticked_and_the_record_is_the_page_she_saw(sh
     for line in record.shown.splitlines():
         assert line in " ".join(consent.text_content().split())
     assert "Larkspur Lane" in record.shown
+
+
+def presses(walker, page, act: str, **filled: str):
+    """A button of the form, with all that the form holds, as a browser without scripts sends it."""
+    form = walking.main_form(page)
+    sent = MultiDict(form.form_values())
+    sent.update({"act": act})
+    for name, value in filled.items():
+        sent.setlist(name, [value])
+    return walker.follows(walker.client.post(form.action, data=sent))
+
+
+def kept(page) -> dict[str, list[str]]:
+    """What the form holds beside places."""
+    found: dict[str, list[str]] = {}
+    for name, value in walking.main_form(page).form_values():
+        if name not in ("places", "act", "csrf_token", "filter") and value:
+            found.setdefault(name, []).append(value)
+    return found
+
+
+def ticked(page) -> int:
+    return len(html.fromstring(page.data).xpath("//input[@name='places'][@checked]"))
+
+
+@pytest.mark.requirement("F-SEL")
+def test_a_business_finds_and_ticks_its_places_by_buttons_that_keep_all_it_filled_in(shared_towns):
+    scope = "FB=4_5_15_16_54;IntervalDuration=900;HistoryLength=63072000"
+    sun = walking.company(shared_towns, "asked-2", scope=scope)
+    walking.describe(sun, essential=["Usage"])
+    bo = walking.customer(shared_towns, sun.app, "C-2")
+    for number in range(6):
+        for meter in range(2):
+            walking.agreement(shared_towns, f"B-{number}{meter}", "C-2", address=f"{number}|MARKET ST|")
+    filled = {
+        "classes": ["Basic", "Billing"], "history": ["365"], "lasting": ["until"], "month": ["6"], "day": ["30"],
+        "year": ["2031"],
+    }  # fmt: skip
+
+    page = bo.arrives(sun, scope=scope)
+    first = bo.follows(bo.posts(page, act="filter", filter="3 market", **filled))
+    site = presses(bo, first, "site-0")
+    every = presses(bo, presses(bo, site, "filter", filter=""), "all")
+    none = presses(bo, every, "none")
+    asked = presses(bo, every, "asked")
+    unasked = presses(bo, asked, "unasked")
+    check = bo.follows(bo.client.post(
+        walking.main_form(site).action, data=MultiDict([*walking.main_form(site).form_values(), ("act", "continue")])
+    ))  # fmt: skip
+
+    assert len(walking.open_places(page)) == 13
+    assert len(walking.open_places(first)) == 2
+    assert "2 are ticked" in walking.text(site)
+    assert [ticked(each) for each in (first, site, every, none, asked, unasked)] == [0, 2, 13, 0, 13, 13]
+    for each in (first, site, every, none):
+        assert kept(each) == filled
+    assert kept(asked) == {**filled, "classes": ["Usage"]}
+    assert kept(unasked) == {name: value for name, value in filled.items() if name != "classes"}
+    assert "There is a problem" not in walking.text(unasked)  # nothing was sent yet
+    assert "Check before you share" in walking.text(check)
+    assert "3 MARKET ST" in walking.text(check)
+    assert "4 MARKET ST" not in walking.text(check)

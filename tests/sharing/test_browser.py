@@ -155,11 +155,17 @@ def choose(page: Page, *classes: str, places: int = 1, history: str = "365") -> 
     page.click("main .buttons button:first-child")
 
 
-@pytest.mark.requirement("F-M2", "F-T1", "NFR24")
-def test_without_scripts_a_customer_shares_and_is_sent_on_to_the_company(
-    house: House, browser: Browser
-) -> None:
+@pytest.fixture(scope="module")
+def plain(house: House, browser: Browser) -> Iterator[Page]:
+    """A tab without scripts: opening one costs more than what is done in it."""
     page = house.page(browser, "C-1")
+    yield page
+    page.context.close()
+
+
+@pytest.mark.requirement("F-M2", "F-T1", "NFR24")
+def test_without_scripts_a_customer_shares_and_is_sent_on_to_the_company(house: House, plain: Page) -> None:
+    page = plain
     said: list[str] = []
     page.on("console", lambda message: said.append(message.text))
 
@@ -182,11 +188,10 @@ def test_without_scripts_a_customer_shares_and_is_sent_on_to_the_company(
     assert record is not None
     assert record.shown.splitlines() == seen
     assert set(heads) <= sharing_words.headings("en")  # so that its receipt sets them apart
-    page.context.close()
 
 
-def test_saying_no_takes_no_more_than_saying_yes(house: House, browser: Browser) -> None:
-    page = house.page(browser, "C-1")
+def test_saying_no_takes_no_more_than_saying_yes(house: House, plain: Page) -> None:
+    page = plain
 
     page.goto(house.asks("SunWise Home"))
     boxes = [each.bounding_box() for each in page.locator("main .buttons .button").all()]
@@ -196,7 +201,6 @@ def test_saying_no_takes_no_more_than_saying_yes(house: House, browser: Browser)
     assert "error=access_denied" in house.came[-1]
     assert len(boxes) == 2
     assert len({(each["y"], each["height"], each["width"]) for each in boxes if each}) == 1
-    page.context.close()
 
 
 # --- every state ----------------------------------------------------------------------------------------
@@ -294,22 +298,3 @@ def test_every_page_is_for_everybody(house: House, browser: Browser) -> None:
         }
         assert (state, {name: each for name, each in found.items() if each}) == (state, {})
     page.context.close()
-
-
-def test_a_business_finds_and_ticks_its_places_without_scripts(house: House, browser: Browser) -> None:
-    page = house.page(browser, "C-2")
-
-    page.goto(house.asks("SunWise Home"))
-    page.fill("#filter", "3 market")
-    page.click("text=Show")
-    page.click("text=Select all at 3 MARKET ST, Oakland")
-    one = page.locator("input[name=places]:checked").count()
-    page.fill("#filter", "")
-    page.click("button:text-is('Show')")
-    page.click("text=Select all 13")
-    every = page.locator("input[name=places]:checked").count()
-    page.click("#places button:text-is('Clear')")
-    none = page.locator("input:checked").count()
-
-    page.context.close()
-    assert (one, every, none) == (2, 13, 0)

@@ -48,7 +48,7 @@ def _authenticated(
     known = found[request.way](session, utility_id, issuer, request)
     if known is None:
         raise Refused()
-    client = Client(known)
+    client = Client(session, known)
     if request.way not in client.policy.ways:
         raise Refused()
     if request.form.get("client_id", known.client_id) != known.client_id:

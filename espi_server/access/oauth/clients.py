@@ -7,7 +7,9 @@ from functools import cached_property
 
 from authlib.oauth2.rfc6749 import ClientMixin
 from authlib.oauth2.rfc6749.errors import InvalidScopeError
+from sqlalchemy.orm import Session
 
+from espi_server.access import features
 from espi_server.access.models import Application
 from espi_server.access.oauth import policies
 from espi_server.access.oauth.errors import sayable
@@ -50,8 +52,8 @@ class Wanted:
 class Client(ClientMixin):
     """An application and its policy, as Authlib asks about them."""
 
-    def __init__(self, application: Application) -> None:
-        self.application = application
+    def __init__(self, session: Session, application: Application) -> None:
+        self.application, self._session = application, session
 
     @cached_property
     def policy(self) -> Policy:
@@ -87,6 +89,7 @@ class Client(ClientMixin):
             raise ScopeError("The scope opens no data; name function blocks such as FB=4_5_15.")
         if DataClass.RATE_CHANGE in wanted.scope.terms and not self.policy.may_change_rates:
             raise ScopeError("Not on offer: AdditionalScope=RateChange. It needs the strict policy.")
+        features.check_request(self._session, self.application.utility_id, wanted.scope.classes)
 
     def check_response_type(self, response_type: str) -> bool:
         """`token` is nobody's; the other two are everybody's."""

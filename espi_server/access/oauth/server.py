@@ -197,7 +197,7 @@ class Server(AuthorizationServer):
         found = authentication.application(self.session, self.utility.id, client_id)
         if found is None:
             raise UnknownApplication()
-        self.client = Client(found)
+        self.client = Client(self.session, found)
         return self.client
 
     def _take_pushed(self, client: Client, request_uri: str) -> dict[str, str]:
@@ -245,7 +245,7 @@ class Server(AuthorizationServer):
     def query_client(self, client_id: str) -> Client | None:
         """The client of this name, if it may ask now."""
         found = authentication.application(self.session, self.utility.id, client_id)
-        return Client(found) if found else None
+        return Client(self.session, found) if found else None
 
     def authenticate_client(self, request: Request, methods: Any, endpoint: str = "token") -> Client:
         """Who asks, by our rules whatever the endpoint."""
