@@ -311,7 +311,7 @@ class Measure:
         # Only a promise makes other blocks than those stored, and its rows come with all that summing needs.
         cutter = Cutter(rights, asking.query, asking.zone, rendering=rights.interval is not None)
         edges = (_edge(row) for row in stored if row.day_index is not None)
-        return sum(cuts) + sum(1 for rows in cutter.together(edges) for _ in cutter.blocks(*rows))
+        return sum(cuts) + sum(cutter.count(*rows) for rows in cutter.together(edges))
 
     def _measure_shared(self, rows: Sequence[Content]) -> None:
         """The utility-wide resources the feed leans on, each once, whatever their own times."""

@@ -35,6 +35,7 @@ LONGEST_MONTH = 31 * 86_400
 """Seconds; a promise beyond it makes sums of local years, and rows hold local months."""
 
 END_OF_TIME = 2**62
+_TWO_DAYS = 2 * 86_400
 _STAMP = struct.Struct("<II")
 
 
@@ -113,11 +114,16 @@ class Cutter:
     def blocks(self, *rows: Row) -> Iterator[Block]:
         """The blocks of rows that go together (see `together`) as far as they are asked for and may be seen."""
         if self.rendering:
-            yield from self._selected(self._rendered(rows))
+            for block, readings in self._rendered(rows):
+                yield block._replace(segments=(Segment.of(render(readings)),))
             return
         cut = self._days if self.rights.cut == "day" else self._months
         for row in rows:
             yield from self._selected(cut(row))
+
+    def count(self, *rows: Row) -> int:
+        """How many blocks these rows serve; none is rendered to find out."""
+        return sum(1 for _ in (self._rendered(rows) if self.rendering else self.blocks(*rows)))
 
     def together(self, rows: Iterable[Row]) -> Iterator[tuple[Row, ...]]:
         """The rows of one meter reading, as they are served: one by one, but a year's where years are summed."""
@@ -129,17 +135,15 @@ class Cutter:
         return row.meter_reading, datetime.fromtimestamp(row.starts_at, self.zone).year
 
     def _selected(self, blocks: Iterator[Block]) -> Iterator[Block]:
+        return blocks if self.query.is_whole else filter(self._is_asked_for, blocks)
+
+    def _is_asked_for(self, block: Block) -> bool:
         query = self.query
-        if query.is_whole:
-            yield from blocks
-            return
-        for block in blocks:
-            if query.updated_min is not None and block.updated < query.updated_min:
-                continue
-            if query.updated_max is not None and block.updated > query.updated_max:
-                continue
-            if query.overlaps(block.start, block.start + block.duration):
-                yield block
+        if query.updated_min is not None and block.updated < query.updated_min:
+            return False
+        if query.updated_max is not None and block.updated > query.updated_max:
+            return False
+        return query.overlaps(block.start, block.start + block.duration)
 
     # --- from stored bytes ----------------------------------------------------------------------------
 
@@ -228,7 +232,10 @@ class Cutter:
 
     # --- rendered for this reader ---------------------------------------------------------------------
 
-    def _rendered(self, rows: Sequence[Row]) -> Iterator[Block]:
+    def _rendered(self, rows: Sequence[Row]) -> Iterator[tuple[Block, Readings]]:
+        """The blocks that are asked for, without segments, and the readings to render for each."""
+        if self._lie_beyond(rows):
+            return
         seen = self._seen(rows)
         readings = self._coarsened(seen, rows[0].is_delta)
         by: columns.By = "day" if self.rights.cut == "day" else "month"
@@ -241,7 +248,22 @@ class Cutter:
             id = identity.block_id(rows[0].meter_reading, by, local_start)
             inside = [each for day, each in times if local_start <= day < end]
             published, updated = min(each[0] for each in inside), max(each[1] for each in inside)
-            yield Block(id, start, duration, published, updated, (Segment.of(render(part)),))
+            block = Block(id, start, duration, published, updated, ())
+            if self.query.is_whole or self._is_asked_for(block):
+                yield block, part
+
+    def _lie_beyond(self, rows: Sequence[Row]) -> bool:
+        """Has none of these rows a block that is asked for? Rows come for whole years, in case years are summed."""
+        interval = self.rights.interval or 0
+        if interval > LONGEST_MONTH:
+            return False
+        # A sum begins before its first reading and ends after its last, by less than its own length.
+        after, before, around = self.query.ends_after, self.query.starts_before, interval + _TWO_DAYS
+        return all(
+            (after is not None and row.ends_at + around <= after)
+            or (before is not None and row.first_at - around >= before)
+            for row in rows
+        )
 
     def _times(self, rows: Sequence[Row], seen: Readings) -> list[tuple[int, tuple[int, ...]]]:
         """Published and updated of each local day of which something may be seen."""
