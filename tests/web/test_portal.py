@@ -204,6 +204,9 @@ def test_what_goes_wrong_is_a_page_too(visitor, stranger):
         page = stranger.get(path)
         assert page.status_code == status
         assert page.mimetype == "text/html"
+    foreign = stranger.get("/nowhere/account/accessibility", headers={"Accept-Language": "es"})
+    assert '<html lang="es">' in foreign.text
+    assert "/tools/" not in foreign.text  # what is for engineers
     wrong = visitor.get("/north/account/changed")
     assert wrong.status_code in (404, 405)
 
