@@ -214,6 +214,12 @@ def privacy() -> str:
     return render_template("privacy.html")
 
 
+@blueprint.get("/terms")
+def terms() -> str:
+    """What we and our customers agree to."""
+    return render_template("terms.html")
+
+
 # --- what they share ------------------------------------------------------------------------------------
 
 

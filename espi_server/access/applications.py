@@ -158,24 +158,29 @@ def set_status(session: Session, application: Application, status: int, *, by: s
     """Put an application into production (2), on hold (3) or back into review (1); its tokens follow at once.
 
     What it has asked and has not begun ends with production. Where it stands there already nothing happens. `Conflict`
-    for one that was revoked (4): that is for good.
+    for one that was revoked (4): that is for good. In the audit all that this brings about is one group.
     """
     if status == application.status:
         return
     if application.status == REVOKED:
         raise Conflict(f"{application.name} was revoked for good. Register another application.")
+    with audit.together(session):
+        _stand(session, application, status, by)
+
+
+def _stand(session: Session, application: Application, status: int, by: str) -> None:
     record(session, application, "application.status", by, before=application.status, after=status)
     if (application.status, status) == (ON_HOLD, PRODUCTION):
-        followers.tell(session, application, followers.RESUMED)
+        followers.tell(session, application, followers.RESUMED, by=by)
     application.status, application.updated_at = status, clock.seconds()
     if status != PRODUCTION:
         pending.block(session, application, by=by)
     company = session.get(Asp, application.asp_id) if application.asp_id else None
     if status == ON_HOLD:
-        followers.tell(session, application, followers.PAUSED)
+        followers.tell(session, application, followers.PAUSED, by=by)
     if status == PRODUCTION:
         application.information = {QUALIFIED: clock.seconds(), **application.information}
-        followers.tell_words(session, application)
+        followers.tell_words(session, application, by=by)
     if company is not None and status == PRODUCTION:
         company.status = "qualified"
     note_change(session, application)

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from espi_server.access import admission, applications, describing, grants, keys, reencrypting
+from espi_server.access import admission, applications, audit, describing, grants, keys, reencrypting
 from espi_server.access.applications import Registration
 from espi_server.access.models import Application
 from espi_server.access.notify_commands import notify
@@ -208,10 +208,11 @@ def block(name: str, code: str, for_good: bool) -> None:
         utility = utilities.find(session, code)
         found = applications.find(session, utility, name)
         status = applications.REVOKED if for_good else applications.ON_HOLD
-        applications.set_status(session, found, status, by=operator())
-        ended = authorizations(session, utility.id, found.id) if for_good else []
-        for each in ended:
-            grants.end(session, each, "offboarded", by=operator())
+        with audit.together(session):
+            applications.set_status(session, found, status, by=operator())
+            ended = authorizations(session, utility.id, found.id) if for_good else []
+            for each in ended:
+                grants.end(session, each, "offboarded", by=operator())
     click.echo(f"{name} is {'revoked' if for_good else 'on hold'}.")
 
 

@@ -15,7 +15,8 @@ import hmac
 import json
 import uuid
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -70,6 +71,7 @@ ACTS: Final[Mapping[str, frozenset[str]]] = {
         "application.changed": "fields",
         "application.status": "before after",
         "application.secret": "purpose overlap",
+        "customers.told": "kind customers",
         "client.refused": "hour times",
         "key.made": "purpose state",
         "key.rotated": "purpose before",
@@ -90,11 +92,13 @@ ACTS: Final[Mapping[str, frozenset[str]]] = {
         SEALED: "rows first last digest",
     }.items()
 }
-"""Every act, and what is written down of it."""
+"""Every act, and what is written down of it, beside the `group` of those that are one (`together`)."""
 
 FIRST: Final = bytes(32)
 """What the first act of a chain follows."""
 
+GROUP: Final = "group"
+_GROUP = "espi_acts_group"
 _WAITING = "espi_acts"
 _LOCK = 0x41554454  # "AUDT": advisory locks of chains, beside a number of the utility
 _PURPOSE = b"espi_server: audit chain, 1"
@@ -115,6 +119,8 @@ def record(
     session: Session, utility_id: uuid.UUID, act: str, *, actor: str, subject: str, **detail: Any
 ) -> None:
     """Write down an act in the transaction of the act. `detail` has the names that `ACTS` lists for it."""
+    if _GROUP in session.info:
+        detail = {**detail, GROUP: session.info[_GROUP]}
     waiting = session.info.get(_WAITING)
     if waiting is None:
         waiting = session.info[_WAITING] = defaultdict(list)
@@ -122,9 +128,22 @@ def record(
     waiting[utility_id].append(made(act, actor, subject, detail))
 
 
+@contextmanager
+def together(session: Session) -> Iterator[None]:
+    """Whatever is recorded meanwhile is one: its acts have the same `group`, an id. The outermost counts."""
+    if _GROUP in session.info:
+        yield
+        return
+    session.info[_GROUP] = str(uuid.uuid4())
+    try:
+        yield
+    finally:
+        del session.info[_GROUP]
+
+
 def made(act: str, actor: str, subject: str, detail: Mapping[str, Any]) -> Act:
     """An act of this moment; names that are not its own are a mistake of ours."""
-    unknown = detail.keys() - ACTS.get(act, frozenset())
+    unknown = detail.keys() - ACTS.get(act, frozenset()) - {GROUP}
     if act not in ACTS or unknown:
         raise Internal(f"The audit does not know {act} with {', '.join(sorted(unknown))}.")
     plain = {name: _plain(value) for name, value in detail.items() if value is not None}

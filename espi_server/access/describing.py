@@ -77,7 +77,7 @@ def describe(session: Session, application: Application, given: Mapping[str, Any
     applications.record_change(session, application, by, before)
     applications.note_change(session, application)
     if followers.note_words(application, said) and application.status == PRODUCTION:
-        followers.tell_words(session, application)
+        followers.tell_words(session, application, by=by)
 
 
 def _text(name: str, value: Any, longest: int) -> str:

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from espi_server import clock
+from espi_server.access import audit
 from espi_server.access.models import Application, Authorization
 from espi_server.notify import outbox
 
@@ -42,15 +43,15 @@ def note_words(application: Application, before: tuple[Any, ...]) -> bool:
     return True
 
 
-def tell_words(session: Session, application: Application) -> None:
+def tell_words(session: Session, application: Application, *, by: str) -> None:
     """Tell its customers what it says of itself by now, if they were not told."""
     if application.information.get(_UNTOLD):
         application.information = _without(application.information, _UNTOLD)
-        tell(session, application, DESCRIBED)
+        tell(session, application, DESCRIBED, by=by)
 
 
-def tell(session: Session, application: Application, kind: str) -> None:
-    """A letter of this kind to every customer who shares with it now, or has said yes ahead."""
+def tell(session: Session, application: Application, kind: str, *, by: str) -> None:
+    """A letter of this kind to every customer who shares with it now, or has said yes ahead; that is an act."""
     live = select(Authorization).where(
         Authorization.utility_id == application.utility_id,
         Authorization.application_id == application.id,
@@ -58,7 +59,8 @@ def tell(session: Session, application: Application, kind: str) -> None:
         Authorization.ended_at.is_(None),
         Authorization.ends_at > clock.seconds(),
     )
-    for row in session.scalars(live.order_by(Authorization.id)):
+    rows = session.scalars(live.order_by(Authorization.id)).all()
+    for row in rows:
         outbox.put(
             session,
             row.utility_id,
@@ -66,6 +68,11 @@ def tell(session: Session, application: Application, kind: str) -> None:
             recipient=f"customer:{row.customer_id}",
             payload={"authorization": str(row.id)},
         )
+    if rows:
+        audit.record(
+            session, application.utility_id, "customers.told", actor=by, subject=f"application:{application.id}",
+            kind=kind, customers=len(rows),
+        )  # fmt: skip
 
 
 def _without(information: Mapping[str, Any], name: str) -> dict[str, Any]:

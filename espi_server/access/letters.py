@@ -42,6 +42,7 @@ def composers() -> Mapping[str, Compose]:
         followers.DESCRIBED: described,
         **dict.fromkeys(cases.LETTERS, case),
         expiring.KIND: ahead,
+        expiring.LAPSING: ahead,
         warning.FAILING: unanswered,
         warning.PARKED: unanswered,
     }
@@ -68,7 +69,7 @@ def consent(session: Session, message: Message) -> Note:
             "company": application.name,
             "utility": utility.name,
             "record": kept.shown.splitlines() if kept else [],
-            "waits": _day(row.waits_until or row.starts_at, zone),
+            "waits": _day(expiring.over_at(row) if row.waits_until else row.starts_at, zone),
             "shared": [each.term for each in DataClass if each in classes],
             "given": _day(row.starts_at, zone),
             "until": _day(row.ends_at, zone) if row.ends_at < grants.OPEN_END else None,

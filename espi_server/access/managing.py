@@ -130,9 +130,10 @@ def withdraw(session: Session, application: Application, *, by: str) -> None:
     if application.status == applications.REVOKED:
         return
     actor = _actor(application, by)
-    applications.set_status(session, application, applications.REVOKED, by=actor)
-    for each in authorizations(session, application.utility_id, application.id):
-        grants.end(session, each, "offboarded", by=actor)
+    with audit.together(session):
+        applications.set_status(session, application, applications.REVOKED, by=actor)
+        for each in authorizations(session, application.utility_id, application.id):
+            grants.end(session, each, "offboarded", by=actor)
 
 
 def register_anew(
@@ -173,7 +174,7 @@ def register_anew(
     if status == application.status:
         applications.note_change(session, application)
         if status == PRODUCTION:
-            followers.tell_words(session, application)
+            followers.tell_words(session, application, by=actor)
     elif status == applications.REVOKED:
         withdraw(session, application, by=by)
     else:

@@ -87,7 +87,7 @@ def adopt(server: Server, arrived: Arrived, given: Authorization, here: SignedIn
         text=given.scope,
         until=_end_of(given),
         lasting=given.lasting,
-        identified=_identified(here, []),
+        identified=_identified(here, [], found=PROFILE if arrived.asked.by_message else None),
         consent_record_id=given.consent_record_id,
         adopts=given.id,
     )

@@ -11,6 +11,7 @@ import hmac
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -26,16 +27,22 @@ from espi_server.access.models import (
     AuthorizationUsagePoint,
 )
 from espi_server.access.oauth.clients import Client, Wanted
+from espi_server.access.oauth.errors import Denied, sayable
 from espi_server.access.oauth.server import Server
 from espi_server.access.opening import PRODUCTION
 from espi_server.access.sharing import Choices, More, Question
 from espi_server.access.sharing_drafts import NotYours, SharingDraft
 from espi_server.access.sharing_places import Place
 from espi_server.accounts.models import Login, Utility
+from espi_server.accounts.onboarding import AHEAD, ASKED
+from espi_server.accounts.portal import Portal
 from espi_server.accounts.sessions import SignedIn
 from espi_server.errors import Forbidden, NotFound
 from espi_server.espi.scope import Scope, ScopeError
 from espi_server.espi.tables import DataClass
+
+COMPANIES: Final = "/account/companies"
+"""The list of companies, below a utility's public address."""
 
 
 class OtherBrowser(Forbidden):
@@ -52,6 +59,14 @@ class CompanyMayNotAsk(Forbidden):
 
 class NotOnOffer(Forbidden):
     """What this company asks for cannot be shared at your service now. Nothing was shared."""
+
+
+class NotFromHere(Forbidden):
+    """Customers of this utility do not begin here. Go to the company and begin there."""
+
+
+class ChooseFirst(Forbidden):
+    """Customers of this utility choose a company in its list first."""
 
 
 class NoSuchCompany(NotFound):
@@ -137,10 +152,26 @@ def check_customer(arrived: Arrived, here: SignedIn) -> None:
         raise OtherCustomer()
 
 
+def may_begin_here(server: Server, arrived: Arrived) -> bool:
+    """May the company ask her first, or does the utility want her to choose it in the list before?"""
+    chosen = Portal.of(server.utility)
+    by_message = arrived.asked.by_message
+    pkce = None if by_message else "code_challenge" in arrived.row.parameters
+    return chosen.offers(ASKED, by_message=by_message, pkce=pkce)
+
+
+def choose_first(server: Server, arrived: Arrived, here: SignedIn) -> str | None:
+    """Back to the company, which is told where she chooses it: where her browser goes."""
+    chosen = f"{server.issuer}{COMPANIES}"
+    said = f"The customer has not chosen this company at {server.utility.name} yet. She can, at {chosen}"
+    denied = Denied(description=sayable(said), uri=chosen)
+    return consent.decline(
+        server, arrived.row.digest, denied=denied, customer_id=here.customer_id, reason="not chosen ahead"
+    )
+
+
 def given_ahead(server: Server, arrived: Arrived, here: SignedIn) -> list[Authorization]:
     """What she agreed to with this company before it asked, and what it may still come for; the newest first."""
-    if arrived.asked.by_message:
-        return []
     rows = server.session.scalars(
         select(Authorization)
         .where(
@@ -193,6 +224,8 @@ def begin_asked(
 ) -> SharingDraft:
     """Her draft of an answer to a request, or to what it asks beyond a consent she gave before."""
     check_customer(arrived, here)
+    if given is None and not may_begin_here(server, arrived):
+        raise ChooseFirst()
     return sharing_drafts.begin(
         server.session,
         here,
@@ -206,7 +239,15 @@ def begin_ahead(
     session: Session, utility: Utility, application_id: uuid.UUID, here: SignedIn
 ) -> SharingDraft:
     """Her draft about a company she chose from the list."""
+    if not begins_here(utility):
+        raise NotFromHere()
     return sharing_drafts.begin(session, here, company(session, utility, application_id).id)
+
+
+def begins_here(utility: Utility) -> bool:
+    """Do customers begin by themselves too?"""
+    chosen = Portal.of(utility)
+    return any(chosen.offers(AHEAD, by_message=each) for each in (False, True))
 
 
 def company(session: Session, utility: Utility, application_id: uuid.UUID) -> Application:

@@ -12,9 +12,11 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from espi_server.accounts import onboarding
 from espi_server.accounts.models import Utility
 from espi_server.errors import Usage
 
+UDC, BOTH = "udc", "both"
 LEAST_CONTRAST: Final = 4.5
 LIGHT: Final = ("#fbfaf5", "#ffffff")  # what stands behind links in light: the page, a card
 DARK: Final = ("#121714", "#1a211d")
@@ -47,7 +49,13 @@ class Portal:
     )
     neutral: bool = _choice(True, "whether it may say that it is not paid and does not check companies")
     unbundled: str = _choice(
-        "udc", "what a customer who buys energy elsewhere shares: udc, or udc and lse", "udc", "both"
+        UDC,
+        "whether a customer who buys energy elsewhere is led on to the seller's own pages too (both), or not (udc)",
+        UDC,
+        BOTH,
+    )
+    rows: str = _choice(
+        "", "the rows of Table 15 that companies may come by, such as 1 2 9 10; empty for all there are"
     )
     without_accounts: str = _choice(
         "", "the code of the utility whose customers' accounts these are, where it has none of its own"
@@ -76,11 +84,19 @@ class Portal:
             raise BadPortal(f"The phone {self.phone!r} is no number such as 1-800-555-0100.")
         if self.unused_days < 1:
             raise BadPortal("The unused_days are at least 1.")
+        try:
+            onboarding.chosen(self.rows)
+        except onboarding.NoSuchRow as error:
+            raise BadPortal(str(error)) from error
         for each in fields(self):
             accepted = each.metadata["accepted"]
             if accepted and getattr(self, each.name) not in accepted:
                 raise BadPortal(f"The {each.name} is one of {', '.join(accepted)}.")
         return self
+
+    def offers(self, mode: int, *, by_message: bool, pkce: bool | None = None) -> bool:
+        """May a company come this way (`onboarding`)?"""
+        return onboarding.offers(onboarding.chosen(self.rows), mode, by_message=by_message, pkce=pkce)
 
     @property
     def row(self) -> dict[str, Any]:

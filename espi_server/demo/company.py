@@ -113,6 +113,8 @@ def _stated(code: str, port: int) -> Registration:
             USE_ES: "Le mostramos lo que su casa usa cada día y lo que cuesta. No vendemos nada.",
             "client_uri": f"{here}/welcome/{code}",
             "policy_uri": f"{here}/privacy",
+            "tos_uri": f"{here}/terms",
+            "tos_version": "1",
             "privacy_email": "privacy@sunwise.example",
             "essential": ["Usage"],
         },

@@ -35,6 +35,7 @@ from espi_server.web import charts, portal, sending, sharing_words, words
 from espi_server.web.house import house
 from espi_server.web.portal import Visit
 from espi_server.web.requests import request_id
+from espi_server.web.sharing_room import onward_links
 from espi_server.web.words import _
 
 rooms = portal.blueprint("access")
@@ -51,10 +52,22 @@ def index(code: str) -> Response:
         visit, hers = _hers(session, code)
         questions = overview.questions(session, visit.utility, _whose(visit))
         may_begin = pending.companies(session, visit.utility.id, _whose(visit))
+        onward = [
+            (each, *link)
+            for each in hers
+            if each.state != ENDED
+            for link in onward_links(session, visit.utility, each.application, each.places)
+        ]
     stopped = _stopped(hers)
     groups = {state: [each for each in hers if each.state == state] for state in (LIVE, WAITING, ENDED)}
     return _page(
-        "access/index.html", visit, questions=questions, stopped=stopped, may_begin=may_begin, **groups
+        "access/index.html",
+        visit,
+        questions=questions,
+        stopped=stopped,
+        may_begin=may_begin,
+        onward=onward,
+        **groups,
     )
 
 
@@ -64,7 +77,11 @@ def one(code: str, authorization: str) -> Response:
     with house().database.reading() as session:
         visit, held = _held(session, code, authorization)
         consent = overview.consent_of(session, held)
-    return _page("access/one.html", visit, held=held, consent=consent, headings=sharing_words.headings)
+        is_open = held.state != ENDED
+        onward = onward_links(session, visit.utility, held.application, held.places) if is_open else []
+    return _page(
+        "access/one.html", visit, held=held, consent=consent, onward=onward, headings=sharing_words.headings
+    )
 
 
 # --- stopping -------------------------------------------------------------------------------------------

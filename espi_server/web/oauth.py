@@ -20,6 +20,7 @@ from espi_server.access.oauth.server import Answer as Answered
 from espi_server.access.oauth.server import Place, Server
 from espi_server.access.throttle import Tried
 from espi_server.accounts import utilities
+from espi_server.accounts.onboarding import AHEAD, ASKED
 from espi_server.accounts.portal import Portal
 from espi_server.errors import BadRequest, Forbidden, Problem, Unavailable
 from espi_server.web import answers, asking_browser, certificates, oauth_pages, words
@@ -280,7 +281,9 @@ def _metadata(code: str) -> Response:
             utility,
             settings.base_url,
             takes_certificates=bool(settings.certificate_header),
-            asks_by_message=bool(settings.ways) and house().identification.serves(utility),
+            asks_by_message=bool(settings.ways)
+            and house().identification.serves(utility)
+            and any(Portal.of(utility).offers(mode, by_message=True) for mode in (AHEAD, ASKED)),
         )
     )
 

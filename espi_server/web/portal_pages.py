@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Response, current_app
 
+from espi_server.access import terms
 from espi_server.accounts import utilities
 from espi_server.accounts.models import Login
 from espi_server.accounts.portal import Portal
@@ -61,6 +62,17 @@ def accessibility(code: str) -> Response:
     with house().database.reading() as session:
         found = portal.visit(session, code)
     return portal.page("portal/accessibility.html", found)
+
+
+@rooms.get("/terms")
+def sharing_terms(code: str) -> Response:
+    """The terms that bind whoever shares here: these words, or where the utility's own stand."""
+    with house().database.reading() as session:
+        found = portal.visit(session, code)
+    own = found.portal.terms
+    return portal.page(
+        "portal/terms.html", found, own=own, version=found.portal.terms_version or terms.VERSION
+    )
 
 
 @rooms.get("/<path:rest>")

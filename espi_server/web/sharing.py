@@ -63,11 +63,12 @@ def arrive(code: str) -> Response:
         server = oauth.server_at(session, code)
         arrived = sharing_flow.arrive(server, secret, cookie)
         visit, given = said_before(server, code, arrived)
-        wants_page = "consent" in arrived.asked.prompt.split()
-        is_plain = len(given) == 1 and not wants_page and sharing_flow.asks_no_more(arrived, given[0])
-    if is_plain:
+        is_one = len(given) == 1 and "consent" not in arrived.asked.prompt.split()
+        asks_no_more = is_one and sharing_flow.asks_no_more(arrived, given[0])
+    # Whoever asks by message may mean her and be somebody else: she compares the word first, whatever she said before.
+    if asks_no_more and not arrived.asked.by_message:
         return _returned(code, visit, secret, given[0])
-    if len(given) == 1 and not wants_page:
+    if is_one and not asks_no_more:
         return begun(code, visit, secret, given[0].id)
     if given:
         return portal.go(portal.href(visit.utility, "sharing.given", request=secret))
@@ -107,7 +108,8 @@ def companies(code: str) -> Response:
         }
     services, language_name = say.services(), words.language_name
     return portal.page(
-        "sharing/companies.html", visit, directory=found, wanted=vars(found.wanted), shared=shared,
+        "sharing/companies.html", visit, directory=found,
+        begins_here=sharing_flow.begins_here(visit.utility), wanted=vars(found.wanted), shared=shared,
         order=(*sharing.ORDER, DataClass.RATE_CHANGE), class_name=say.class_name, language_name=language_name,
         service_name=services.__getitem__, services=[(each, services[each]) for each in found.services],
         spoken=sorted(((each, language_name(each)) for each in found.languages), key=lambda each: each[1]),

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from espi_server import clock
 from espi_server.access import companies as known
-from espi_server.access import grants, sharing, sharing_answers, sharing_drafts, sharing_flow
+from espi_server.access import grants, sharing, sharing_answers, sharing_drafts, sharing_flow, terms
 from espi_server.access.models import Application
 from espi_server.access.sharing import Decision
 from espi_server.access.sharing_answers import Record
@@ -26,6 +26,7 @@ from espi_server.web.portal import Visit
 from espi_server.web.sharing_room import (
     company_of,
     declined,
+    onward_of,
     opened,
     origin,
     problems,
@@ -96,14 +97,15 @@ def _consent(session: Session, visit: Visit, flow: Flow, decision: Decision) -> 
         waits_until=min(lapses, decision.until) if flow.is_ahead and decision.lasting != grants.ONCE else
         lapses if flow.is_ahead else None,
         mail=sharing_flow.mail(session, visit.customer),
-        both=visit.portal.unbundled == "both",
+        onward=onward_of(session, utility, question.application, decision.places),
     )  # fmt: skip
     page = render_template(
         "sharing/_consent.html",
         facts=facts,
         utility=utility,
         portal=visit.portal,
-        sellers=sellers_of(session, decision.places),
+        terms=terms.of(utility, house().settings.base_url),
+        sellers=sellers_of(session, utility, decision.places),
         replaces=shares(session, visit, question.application),
         change=_changer(utility, flow),
     )

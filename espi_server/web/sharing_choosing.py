@@ -11,7 +11,7 @@ from flask import Response
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
-from espi_server.access import sharing, sharing_answers, sharing_drafts, sharing_flow
+from espi_server.access import sharing, sharing_drafts, sharing_flow
 from espi_server.access.consent import NotWaiting
 from espi_server.access.sharing import Choices
 from espi_server.access.sharing import Problem as Wrong
@@ -23,8 +23,10 @@ from espi_server.web import sharing_words as say
 from espi_server.web.house import house
 from espi_server.web.portal import Visit
 from espi_server.web.sharing_room import (
+    adopted,
     company_of,
     declined,
+    onward_of,
     opened,
     origin,
     problems,
@@ -101,8 +103,7 @@ def _kept_as_it_was(server: Any, visit: Visit, flow: Flow) -> Response:
     given, arrived = flow.question.present, flow.arrived
     if given is None or arrived is None:
         raise NotWaiting()
-    sharing_drafts.take(server.session, flow.draft, {"outcome": "agreed"})
-    return portal.go(str(sharing_answers.adopt(server, arrived, given, visit.customer)))
+    return portal.go(adopted(server, visit, flow.draft, arrived, given))
 
 
 def _read(form: MultiDict[str, str], flow: Flow, act: str) -> Choices:
@@ -139,7 +140,8 @@ def _choose_page(visit: Visit, flow: Flow) -> Response:
     shown = say.classes()
     statewide = [cls for cls in question.classes if cls in sharing.STATEWIDE]
     with house().database.reading() as session:
-        sellers = sellers_of(session, flow.places)
+        sellers = sellers_of(session, visit.utility, flow.places)
+        onward = onward_of(session, visit.utility, question.application, flow.places)
         replaces = not question.is_change and shares(session, visit, question.application)
         present = _present(session, visit, flow) if question.is_change else []
     return portal.page(
@@ -148,7 +150,8 @@ def _choose_page(visit: Visit, flow: Flow) -> Response:
         open=open_, shown=in_sight, sites=_sites(in_sight),
         shut=[each for each in flow.places if each.refusal] if not flow.choices.filter else [],
         is_many=len(open_) > MANY, out_of_sight=len(set(flow.choices.places) - {each.key for each in in_sight}),
-        said=say.place, refusal=lambda each: say.refusal(question, each), sellers=sellers,
+        said=say.place, refusal=lambda each: say.refusal(question, each), why_refused=say.why_refused,
+        sellers=sellers, onward=onward,
         classes=[shown[cls] for cls in question.classes], first_statewide=statewide[0] if statewide else None,
         asked_for=_asked_for(flow), history=lambda choice: say.history(question, choice),
         replaces=replaces, present=present,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -11,8 +12,6 @@ from flask import Response, request
 
 from espi_server.access import companies as known
 from espi_server.access import (
-    consent,
-    sharing_answers,
     sharing_flow,
     sharing_places,
 )
@@ -24,7 +23,9 @@ from espi_server.web import asking_browser, oauth, portal, words
 from espi_server.web.house import house
 from espi_server.web.portal import Visit
 from espi_server.web.sharing_room import (
+    adopted,
     begun,
+    declined,
     origin_of,
     rooms,
     said_before,
@@ -44,13 +45,10 @@ def given_posted(code: str) -> Response:
     """This one, or none of them."""
     form = portal.posted()
     visit, arrived, rows = _given(code)
-    if form.get("act") == "decline":
-        with house().database.writing() as session:
-            server = oauth.server_at(session, code)
-            location = consent.decline(server, arrived.row.digest, customer_id=visit.customer.customer_id)
-        return portal.go(str(location))
-    chosen = form.get("given", "")
     secret = request.args.get("request", "")
+    if form.get("act") == "decline":
+        return declined(code, visit, _draft(code, visit, secret, rows))
+    chosen = form.get("given", "")
     if chosen == "none":
         return begun(code, visit, secret, None)
     row = next((each for each in rows if str(each.id) == chosen), None)
@@ -61,8 +59,16 @@ def given_posted(code: str) -> Response:
     with house().database.writing() as session:
         server = oauth.server_at(session, code)
         mine = sharing_flow.mine(session, server.utility, row.id, visit.customer)
-        location = sharing_answers.adopt(server, arrived, mine, visit.customer)
-    return portal.go(str(location))
+        draft = sharing_flow.begin_asked(server, arrived, visit.customer, mine)
+        return portal.go(adopted(server, visit, draft, arrived, mine))
+
+
+def _draft(code: str, visit: Visit, secret: str, rows: Sequence[Authorization]) -> uuid.UUID:
+    """A draft for an answer that needs no choice."""
+    with house().database.writing() as session:
+        server = oauth.server_at(session, code)
+        arrived = sharing_flow.arrive(server, secret, asking_browser.shown())
+        return sharing_flow.begin_asked(server, arrived, visit.customer, rows[0] if rows else None).id
 
 
 def _given(code: str) -> tuple[Visit, Arrived, list[Authorization]]:
@@ -88,6 +94,7 @@ def _given_page(code: str) -> Response:
         return begun(code, visit, secret, None)
     zone = ZoneInfo(visit.utility.timezone)
     with house().database.reading() as session:
+        may_begin = sharing_flow.may_begin_here(oauth.server_at(session, code), arrived)
         places = sharing_places.of_customer(
             session, visit.utility.id, rows[0].customer_id or uuid.UUID(int=0)
         )
@@ -102,6 +109,7 @@ def _given_page(code: str) -> Response:
         ]
     return portal.page(
         "sharing/given.html", visit, company=known.told(visit.utility, arrived.asked.application, words.language()),
-        given=shown, secret=secret, form_to=origin_of(arrived.asked.redirect_uri),
+        given=shown, secret=secret, may_begin=may_begin, word=arrived.asked.binding_message,
+        form_to="" if arrived.asked.by_message else origin_of(arrived.asked.redirect_uri),
         wrong=_("Choose one of these.") if request.args.get("wrong") else "",
     )  # fmt: skip

@@ -18,12 +18,14 @@ from espi_server.access import (
     sharing_places,
 )
 from espi_server.access.models import Application, Authorization, ConsentRecord
+from espi_server.access.sharing_places import Place
 from espi_server.accounts.models import Utility
 from espi_server.accounts.portal import Portal
 from espi_server.web import portal, sharing_words, words
 from espi_server.web.house import house
 from espi_server.web.portal import Visit
 from espi_server.web.sharing_room import (
+    onward_links,
     rooms,
 )
 
@@ -37,12 +39,14 @@ def receipt(code: str, authorization: uuid.UUID) -> Response:
         record = session.get(ConsentRecord, row.consent_record_id) if row.consent_record_id else None
         application = session.get_one(Application, row.application_id)
         also = _also(session, visit, row)
+        onward = onward_links(session, visit.utility, application, _places(session, visit, row))
     zone = ZoneInfo(visit.utility.timezone)
     state, moment = _state(row)
     return portal.page(
         "sharing/receipt.html", visit, company=known.told(visit.utility, application, words.language()), record=record,
         state=state, day=words.day(datetime.fromtimestamp(moment, zone)),
-        shown_at=datetime.fromtimestamp(record.shown_at, zone) if record else None, also=also,
+        shown_at=datetime.fromtimestamp(record.shown_at, zone) if record else None,
+        also=[each for each in also if each[1] not in dict(onward)], onward=onward if state != "ended" else [],
         headings=sharing_words.headings,
     )  # fmt: skip
 
@@ -55,13 +59,16 @@ def _state(row: Authorization) -> tuple[str, int]:
     return ("ended", over) if over else ("runs", row.ends_at)
 
 
+def _places(session: Session, visit: Visit, row: Authorization) -> list[Place]:
+    """The places it opens."""
+    places = sharing_places.of_customer(session, visit.utility.id, sharing_flow.customer_of(visit.customer))
+    return sharing_places.of_points(places, sharing_flow.opened_by(session, row))
+
+
 def _also(session: Session, visit: Visit, row: Authorization) -> list[tuple[str, str]]:
     """The other utilities here that serve these places, where the customer can share as well."""
-    places = sharing_places.of_customer(
-        session, visit.utility.id, visit.customer.customer_id or uuid.UUID(int=0)
-    )
-    opened = sharing_places.of_points(places, sharing_flow.opened_by(session, row))
-    codes = {code for each in opened for code in (each.udc, each.lse) if code} - {visit.utility.code}
+    places = _places(session, visit, row)
+    codes = {code for each in places for code in (each.udc, each.lse) if code} - {visit.utility.code}
     rows = session.scalars(select(Utility).where(Utility.code.in_(codes)).order_by(Utility.name))
     return [
         (portal.address(each, "sharing.companies"), each.name)

@@ -13,8 +13,10 @@ from sqlalchemy.orm import Session
 
 from espi_server.access import companies as known
 from espi_server.access import (
+    sellers,
     sharing,
     sharing_answers,
+    sharing_drafts,
     sharing_flow,
     sharing_places,
 )
@@ -22,12 +24,14 @@ from espi_server.access.consent import CannotAgree, NotWaiting
 from espi_server.access.models import Application, Authorization
 from espi_server.access.oauth.server import Server, UnknownApplication
 from espi_server.access.sharing import Problem as Wrong
-from espi_server.access.sharing_drafts import NotYours
+from espi_server.access.sharing_drafts import NotYours, SharingDraft
 from espi_server.access.sharing_flow import (
     Arrived,
+    ChooseFirst,
     CompanyMayNotAsk,
     Flow,
     NoSuchCompany,
+    NotFromHere,
     NotOnOffer,
     OtherBrowser,
     OtherCustomer,
@@ -53,8 +57,17 @@ def begun(code: str, visit: Visit, secret: str, given: uuid.UUID | None) -> Resp
         server = oauth.server_at(session, code)
         arrived = sharing_flow.arrive(server, secret, asking_browser.shown())
         chosen = sharing_flow.mine(session, server.utility, given, visit.customer) if given else None
+        if chosen is None and not sharing_flow.may_begin_here(server, arrived):
+            location = sharing_flow.choose_first(server, arrived, visit.customer)
+            return _not_ahead(visit, arrived, location)
         draft = sharing_flow.begin_asked(server, arrived, visit.customer, chosen)
     return portal.go(portal.href(visit.utility, "sharing.choose", draft=draft.id))
+
+
+def _not_ahead(visit: Visit, arrived: Arrived, location: str | None) -> Response:
+    """The utility wants her to choose the company in the list first; a page, as a redirect may not lead there."""
+    company = known.told(visit.utility, arrived.asked.application, words.language())
+    return portal.page("sharing/not_ahead.html", visit, company=company, location=location)
 
 
 def customer(session: Session, code: str, arrived: Arrived) -> Visit:
@@ -84,6 +97,14 @@ def opened(code: str, draft: uuid.UUID) -> tuple[Visit, Flow]:
         fresh, statewide = sharing_flow.needs(flow)
         visit = portal.customer(session, code, fresh=fresh, statewide=statewide)
     return visit, flow
+
+
+def adopted(server: Server, visit: Visit, draft: SharingDraft, arrived: Arrived, given: Authorization) -> str:
+    """Her yes of before, once more and once: where her browser goes with it."""
+    if not sharing_drafts.take(server.session, draft, {"outcome": "agreed"}):
+        raise NotWaiting()
+    location = sharing_answers.adopt(server, arrived, given, visit.customer)
+    return location or portal.href(visit.utility, "sharing.done", draft=draft.id)
 
 
 def declined(code: str, visit: Visit, draft: uuid.UUID) -> Response:
@@ -144,11 +165,32 @@ def told(
     return [(what, value) for what, value in lines if value]
 
 
-def sellers_of(session: Session, places: Sequence[Place]) -> str:
+def sellers_of(session: Session, utility: Utility, places: Sequence[Place]) -> str:
     """Who sells the energy where another company delivers it, by name."""
-    codes = sorted({each.lse for each in places if each.is_unbundled and each.lse and not each.refusal})
+    codes = sellers.codes(utility, places)
     names = {each.code: each.name for each in session.scalars(select(Utility).where(Utility.code.in_(codes)))}
     return ", ".join(names.get(each, each) for each in codes)
+
+
+def onward_of(session: Session, utility: Utility, application: Application, places: Sequence[Place]) -> str:
+    """The sellers on whose own pages she can say yes to this company too, by name."""
+    found = sellers.reachable(session, utility, application, places)
+    return ", ".join(each.utility.name for each in found)
+
+
+def onward_links(
+    session: Session, utility: Utility, application: Application, places: Sequence[Place]
+) -> list[tuple[str, str]]:
+    """The same, each with its page where she chooses."""
+    return [
+        (
+            each.utility.name,
+            portal.address(each.utility, "sharing.ahead", application=each.application_id)
+            if each.application_id
+            else portal.address(each.utility, "sharing.companies"),
+        )
+        for each in sellers.reachable(session, utility, application, places)
+    ]
 
 
 def shares(session: Session, visit: Visit, application: Application) -> bool:
@@ -180,6 +222,6 @@ def _over(problem: Problem) -> Response:
 
 for _each in (
     NotWaiting, NotYours, OtherBrowser, OtherCustomer, CompanyMayNotAsk, NoSuchCompany, NotOnOffer, UnknownApplication,
-    CannotAgree, Conflict,
+    CannotAgree, Conflict, ChooseFirst, NotFromHere,
 ):  # fmt: skip
     rooms.register_error_handler(_each, _over)

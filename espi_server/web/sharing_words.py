@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from espi_server import clock
-from espi_server.access import sharing
+from espi_server.access import sellers, sharing
 from espi_server.access.companies import Company
 from espi_server.access.grants import ONCE, OPEN_END, STOPPED
 from espi_server.access.sharing import ALL, KEPT, MONTHS, NEW, Decision, Problem, Question
@@ -19,6 +19,7 @@ from espi_server.access.sharing_places import CLOSED, EMPTY, MOVED, WHOLESALE, P
 from espi_server.espi.scope import Scope
 from espi_server.espi.tables import DataClass
 from espi_server.web import words
+from espi_server.web.house import house
 from espi_server.web.words import _
 
 _HERE = Path(__file__).parent
@@ -146,6 +147,19 @@ def place(each: Place) -> str:
     )
 
 
+def why_refused(each: Place) -> str:
+    """What is behind it."""
+    said = {
+        CLOSED: _("You share only service that is open. You can still ask us for your own past data."),
+        WHOLESALE: _(
+            "A wholesale agreement is for firms that trade energy. It has no data of a home or shop."
+        ),
+        MOVED: _("Its data now belong to the person who has it. No one else can share them."),
+        EMPTY: _("You can choose it here as soon as we get data of it."),
+    }
+    return said[each.refusal]
+
+
 def refusal(question: Question, each: Place) -> str:
     """Why a place cannot be shared."""
     if each.refusal == CLOSED:
@@ -201,8 +215,10 @@ def began(question: Question, moment: int | None) -> str:
     return _("From %(day)s", day=words.day(day))
 
 
-def end(question: Question, until: int, lasting: str | None, *, waits: bool = False) -> str:
-    """When it ends."""
+def end(
+    question: Question, until: int, lasting: str | None, *, waits: bool = False, begins: int | None = None
+) -> str:
+    """When it ends, and how long before that she is told, if it `begins` (epoch seconds) now or by then."""
     if lasting == ONCE:
         if waits:
             return _("One time. They have one day to get it, from when they first ask.")
@@ -210,7 +226,19 @@ def end(question: Question, until: int, lasting: str | None, *, waits: bool = Fa
     if lasting == STOPPED or until >= OPEN_END:
         return _("When you stop it. We will remind you every year.")
     last = datetime.fromtimestamp(until - 1, question.zone)
-    return _("%(day)s. We will remind you before.", day=words.day(last))
+    day, ahead = words.day(last), _told_ahead(until, clock.seconds() if begins is None else begins)
+    if not ahead:
+        return day
+    return words.ngettext(
+        "%(day)s. We will remind you %(num)s day before.", "%(day)s. We will remind you %(num)s days before.",
+        ahead, day=day,
+    )  # fmt: skip
+
+
+def _told_ahead(until: int, begins: int) -> int:
+    """How many days before she is told first; 0 for what is too short, or where nobody is told."""
+    fitting = [each for each in house().settings.notice_days if begins < until - each * sharing.DAY]
+    return max(fitting, default=0)
 
 
 def steps(scope: Scope) -> str:
@@ -283,7 +311,7 @@ class Facts:
     is_ahead: bool
     waits_until: int | None
     mail: str
-    both: bool  # also the company that sells the energy
+    onward: str  # the sellers of the energy she can say yes to on their own pages
 
     @property
     def place_lines(self) -> list[str]:
@@ -316,7 +344,15 @@ class Facts:
     @property
     def end(self) -> str:
         """When it ends."""
-        return end(self.question, self.decision.until, self.decision.lasting, waits=self.is_ahead)
+        # What waits begins when its company comes, perhaps on the last day it can.
+        return end(
+            self.question, self.decision.until, self.decision.lasting, waits=self.is_ahead, begins=self._begins
+        )  # fmt: skip
+
+    @property
+    def _begins(self) -> int | None:
+        present = self.question.present
+        return self.waits_until or (present.waits_until if self.is_ahead and present else None)
 
     @property
     def steps(self) -> str:
@@ -333,8 +369,7 @@ class Facts:
     @property
     def sellers(self) -> str:
         """Who sells the energy, where that is another company than the one that delivers."""
-        names = sorted({each.lse for each in self.decision.places if each.is_unbundled and each.lse})
-        return ", ".join(names)
+        return ", ".join(sellers.codes(self.question.utility, self.decision.places))
 
 
 def _today(question: Question) -> datetime:

@@ -200,10 +200,12 @@ def test_changes_of_a_registration_name_the_fields_and_who(sun: Company) -> None
     send("DELETE", theirs)
 
     by = f"client:{sun.client_id}"
-    assert [(each.act, each.actor, each.detail) for each in acts(sun.database)[-3:]] == [
+    found = acts(sun.database)[-3:]
+    [group] = {each.detail["group"] for each in found[1:]}  # going and what it ends are one
+    assert [(each.act, each.actor, each.detail) for each in found] == [
         ("application.changed", by, {"fields": ["software_version"]}),
-        ("application.status", "custodian", {"before": 2, "after": 4}),
-        ("authorization.ended", "custodian", {"application": str(sun.id), "reason": "offboarded"}),
+        ("application.status", "custodian", {"before": 2, "after": 4, "group": group}),
+        ("authorization.ended", "custodian", {"application": str(sun.id), "reason": "offboarded", "group": group}),
     ]
 
 
@@ -220,7 +222,8 @@ def test_a_status_that_stays_is_no_act_and_what_was_revoked_stays_so(sun: Compan
     with pytest.raises(Conflict, match="revoked for good"):
         put(PRODUCTION)
     told = [each.detail for each in acts(sun.database) if each.act == "application.status"]
-    assert told == [{"before": 1, "after": 2}, {"before": 2, "after": 4}]
+    assert [(each["before"], each["after"]) for each in told] == [(1, 2), (2, 4)]
+    assert len({each["group"] for each in told}) == 2
 
 
 def test_a_utility_that_revokes_an_application_over_http_ends_what_customers_gave_it(sun: Company) -> None:

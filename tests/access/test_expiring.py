@@ -15,7 +15,7 @@ from espi_server.db import Database
 from espi_server.jobs.worker import Worker
 from espi_server.notify.letters import People
 from espi_server.notify.models import Outbox
-from espi_server.notify.sending import Message, Sender
+from espi_server.notify.sending import Message, Moot, Sender
 from espi_server.notify.webhooks import Webhooks
 from espi_server.settings import DEVELOPMENT_SECRET
 from tests import make
@@ -121,6 +121,40 @@ def test_the_company_gets_the_address_and_an_event(
     [event] = [json.loads(body) for body in receiver.bodies if body.startswith(b"{")]
     assert event["type"] == "authorization.expiring"
     assert event["data"] == {"authorization": str(sun.id), "links": [sun.authorization]}
+
+
+def test_a_yes_that_waits_is_told_of_once_before_it_lapses_and_not_when_its_company_has_come(
+    towns: Database, sun: make.Access, freeze: Freeze
+) -> None:
+    make.change(
+        towns, Authorization, Authorization.id == sun.id, waits_until=NOW + 30 * DAY, ends_at=NOW + 400 * DAY
+    )
+    days = on_days(towns, freeze, 0, 1, 22, 24, 25)
+    with towns.reading() as session:
+        rows = session.scalars(select(Outbox).where(Outbox.created_at == NOW + 24 * DAY)).all()
+        [hers] = [each for each in rows if each.recipient == f"customer:{sun.customer}"]
+        assert hers.kind == expiring.LAPSING
+        message = Message(hers.id, hers.utility_id, hers.kind, hers.recipient, hers.payload)
+        note = letters.ahead(session, message)
+
+    make.change(towns, Authorization, Authorization.id == sun.id, waits_until=None)
+
+    assert days == [24]  # seven days ahead; it was never more than thirty
+    assert {row.recipient.partition(":")[0] for row in rows} == {"customer", "application", "events"}
+    assert note.values["waits"].timestamp() == NOW + 30 * DAY
+    with towns.reading() as session, pytest.raises(Moot):
+        letters.ahead(session, message)
+    assert not any(expiring.stands(session, each.payload) for each in rows if "subject" in each.payload)
+
+
+def test_a_yes_that_waits_and_ends_before_it_lapses_is_told_of_its_end(
+    towns: Database, sun: make.Access, freeze: Freeze
+) -> None:
+    make.change(
+        towns, Authorization, Authorization.id == sun.id, waits_until=NOW + 30 * DAY, ends_at=NOW + 20 * DAY
+    )
+
+    assert on_days(towns, freeze, 0, 12, 13, 14, 19) == [13]
 
 
 def test_the_customer_reads_until_when(towns: Database, sun: make.Access, freeze: Freeze) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from jinja2 import Environment, meta
 from lxml import html
 from sqlalchemy import select
 
-from espi_server.access import grants
+from espi_server import clock
+from espi_server.access import grants, terms
 from espi_server.access.letters import composers
 from espi_server.access.models import Authorization, ConsentRecord
 from espi_server.accounts import portal as portals
@@ -41,6 +43,10 @@ THEIRS = {
     "policy_uri": "https://sun.example/privacy", "tos_uri": "https://sun.example/terms", "tos_version": "7",
     "privacy_email": "privacy@sun.example", "essential": ["Usage", "RIN"],
 }  # fmt: skip
+
+
+# Other words of the terms are another version; what was agreed to stays what it was.
+WORDS_OF_TERMS = {"2026-11": {"en": "6408e33f5e619de0", "es": "85bcb90e06aa7fe1"}}
 
 
 @pytest.fixture(scope="module")
@@ -225,6 +231,8 @@ def test_an_end_stands_on_every_page_and_what_she_has_is_replaced_knowingly(shar
 
     again = ada.arrives(moon)
 
+    assert "June 30, 2031. We will remind you 30 days before." in text(second)
+    assert "days before" not in text(ada.checks(ada.arrives(moon), **chosen | soon()))
     for page in (
         second,
         ada.get(f"{HOME}/share/receipt/{row.id}"),
@@ -234,6 +242,44 @@ def test_an_end_stands_on_every_page_and_what_she_has_is_replaced_knowingly(shar
         assert "June 30, 2031" in text(page)
     assert "the new choice takes the place of the old one" in text(again)
     assert "This takes the place of it." in text(ada.checks(again))
+
+
+def soon():
+    """The day after tomorrow: too near for any letter ahead."""
+    day = datetime.fromtimestamp(clock.seconds(), UTC) + timedelta(days=2)
+    return {"month": str(day.month), "day": str(day.day), "year": str(day.year)}
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_where_nobody_set_terms_those_of_the_server_bind_by_version(shared_towns, moon, language):
+    with shared_towns.writing() as session:
+        portals.change(utilities.find(session, "north"), terms="", terms_version="")
+    bare = walking.company(shared_towns, f"Bare {language}", app=moon.app, scope=oauth.SCOPE)
+    ada = walking.customer(shared_towns, moon.app, language=language)
+
+    second = ada.checks(ada.arrives(bare))
+    page = ada.app.test_client().get(f"{HOME}/terms?lang={language}")
+    bare.redeem(oauth.in_address(ada.agrees(second).headers["Location"])["code"])
+    with shared_towns.writing() as session:
+        portals.change(utilities.find(session, "north"), **TERMS)
+    theirs = text(ada.get(f"{HOME}/terms"))
+    told = ada.app.test_client().get("/north/.well-known/oauth-authorization-server").json
+
+    _, record = last(shared_towns, bare)
+    where = "https://data.example.org/north/account/terms"
+    assert f"{where} ({'version' if language == 'en' else 'versión'} {terms.VERSION})" in record.shown
+    assert (
+        f"Bare {language} {'gave us no terms' if language == 'en' else 'no nos dio condiciones'}"
+        in record.shown
+    )
+    assert terms.VERSION in text(page)
+    assert hashlib.sha256(text(page).encode()).hexdigest()[:16] == WORDS_OF_TERMS[terms.VERSION][language]
+    assert (
+        language == "es" or reading.grade(reading.words_of(page.data).replace("Valley Electric", "Sun")) <= 6
+    )
+    assert TERMS["terms"] in theirs
+    assert terms.VERSION not in theirs
+    assert told["op_tos_uri"] == TERMS["terms"]
 
 
 # --- places ---------------------------------------------------------------------------------------------
@@ -261,38 +307,67 @@ def test_what_cannot_be_shared_is_shown_with_its_reason_and_cannot_be_ticked(sha
     for number, why in enumerate(shut, 5001):
         [line] = [each for each in told if f"agreement ending {number}" in each]
         assert why in line
+        assert "Why? " in line
     assert not {str(each) for each in made} & set(walking.open_places(page))
 
 
 @pytest.mark.requirement("F-ROUTE", "UC3.2")
-@pytest.mark.parametrize(
-    ("setting", "one", "two"),
-    [
-        ("udc", "is only for what Valley Electric knows", "This yes is only for what Valley Electric knows."),
-        ("both", "What you choose is for both.", "This yes is for both."),
-    ],
-)
-def test_both_pages_say_whether_the_seller_of_her_energy_is_in_it(shared_towns, moon, ada, setting, one, two):
-    place = walking.agreement(shared_towns, f"U-{setting}", udc="north", lse="south")
-    plain = walking.agreement(shared_towns, f"B-{setting}", udc="north", lse="north")
-    with shared_towns.writing() as session:
-        portals.change(utilities.find(session, "north"), unbundled=setting)
+def test_a_yes_is_never_for_the_seller_of_her_energy_who_asks_on_pages_of_its_own(shared_towns, moon, ada):
+    place = walking.agreement(shared_towns, "U-1", udc="north", lse="south")
+    plain = walking.agreement(shared_towns, "B-1", udc="north", lse="north")
+    with shared_towns.reading() as session:
         seller = utilities.find(session, "south").name
+    only = f"Valley Electric delivers your energy and {seller} sells it. This yes is only for what Valley Electric"
+    onward = f"For what {seller} knows, choose on the pages of {seller}."
 
-    first = ada.arrives(moon)
-    second = ada.checks(first, places=[str(place)])
-    bundled = ada.checks(ada.arrives(moon), places=[str(plain)])
-    second = ada.checks(ada.arrives(moon), places=[str(place)])
-    moon.redeem(oauth.in_address(ada.agrees(second).headers["Location"])["code"])
+    def walk(setting):
+        with shared_towns.writing() as session:
+            portals.change(utilities.find(session, "north"), unbundled=setting)
+        first = ada.arrives(moon)
+        bundled = ada.checks(first, places=[str(plain)])
+        second = ada.checks(ada.arrives(moon), places=[str(place)])
+        moon.redeem(oauth.in_address(ada.agrees(second).headers["Location"])["code"])
+        [row] = [each for each in rows_of(shared_towns, moon) if each.ended_at is None]
+        with shared_towns.reading() as session:
+            record = session.get_one(ConsentRecord, row.consent_record_id)
+        assert "is only for what Valley Electric knows" in text(first)
+        assert only in record.shown
+        assert "sells it" not in text(bundled)
+        assert row.identified["lse"] == "south"
+        after = [
+            ada.get(f"{HOME}{each}") for each in (f"/share/receipt/{row.id}", "/access", f"/access/{row.id}")
+        ]
+        told = {onward in text(first), onward in record.shown}
+        links = [
+            html.fromstring(page.data).xpath("//a[contains(@href, '/south/account/')]/@href")
+            for page in after
+        ]
+        return told, {str(one) for each in links for one in each}, all(links)
 
-    row, record = last(shared_towns, moon)
-    assert one in text(first)
-    assert f"Valley Electric delivers your energy and {seller} sells it." in record.shown
-    assert two in record.shown
-    assert "sells it" not in text(bundled)
-    assert row.identified["lse"] == "south"
+    apart = walk("udc")
+    nobody = walk("both")  # the company may not ask there
+    there = walking.company(shared_towns, "Moon", code="south", app=moon.app, scope=oauth.SCOPE)
+    led = walk("both")
+
+    with_hers = walking.customer(shared_towns, moon.app, code="south")
+    assert apart == nobody == ({False}, set(), False)
+    assert led == ({True}, {f"https://data.example.org/south/account/share/with/{there.id}"}, True)
+    page = with_hers.follows(with_hers.get(led[1].pop(), 303))
+    assert "Choose what to share with Moon" in text(page)
+    assert rows_of(shared_towns, there) == []  # nothing began at the seller by her yes here
+    with_hers.agrees(with_hers.checks(page))
+    [begun] = rows_of(shared_towns, there)
+    assert begun.waits_until is not None
+    make.hold(shared_towns, there.id)
+    assert "/south/account/share" not in ada.get(f"{HOME}/access").get_data(as_text=True)
     with shared_towns.writing() as session:
         portals.change(utilities.find(session, "north"), unbundled="udc")
+
+
+def rows_of(database, company):
+    with database.reading() as session:
+        mine = select(Authorization).where(Authorization.application_id == company.id)
+        return session.scalars(mine).all()
 
 
 # --- no tricks (11 CCR 7004) ----------------------------------------------------------------------------
@@ -389,7 +464,7 @@ def pages(ada, sun):
         ("companies", "/companies", 200), ("utilities", "/share/utilities", 200), ("over", f"/share/{sun.id}", 404),
         ("who has access", "/access", 200), ("one that ended", f"/access/{row.id}", 200),
         ("history", "/access/history", 200), ("cases", "/cases", 200), ("report", "/cases/new", 200),
-        ("security", "/security", 200), ("accessibility", "/accessibility", 200),
+        ("security", "/security", 200), ("accessibility", "/accessibility", 200), ("terms", "/terms", 200),
         ("nothing here", f"/access/{sun.id}", 404),
     ):  # fmt: skip
         yield name, ada.get(f"{HOME}{path}", status)

@@ -23,6 +23,8 @@ from espi_server.access.oauth import assertions, authentication, requests
 from espi_server.access.oauth.clients import Client, Wanted
 from espi_server.access.oauth.errors import Refused, Wrong, sayable
 from espi_server.access.oauth.request import Request, is_plain
+from espi_server.accounts.onboarding import AHEAD, ASKED
+from espi_server.accounts.portal import Portal
 from espi_server.espi.scope import ScopeError
 from espi_server.jobs import later
 
@@ -94,6 +96,8 @@ def ask(server: Server, request: Request, page: Callable[[str], str]) -> dict[st
         raise UnauthorizedClientError(
             description=f"Clients of the {client.policy.name} policy do not ask by message."
         )
+    if not any(Portal.of(server.utility).offers(mode, by_message=True) for mode in (AHEAD, ASKED)):
+        raise UnauthorizedClientError(description="This utility does not ask its customers by message.")
     asked = _read(server, client, _parameters(server, client, request))
     _check_flood(server, client.application)
     handle, link = tokens.chance("message"), tokens.chance(requests.PENDING)

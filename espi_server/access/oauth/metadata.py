@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from espi_server.access import keys
+from espi_server.access import keys, terms
 from espi_server.access.addresses import public_base
 from espi_server.access.oauth import assertions, backchannel
 from espi_server.access.oauth.clients import CODE, GRANTS, HYBRID, OPENID
 from espi_server.access.oauth.errors import EXPLAINED
 from espi_server.access.oauth.policies import CERTIFICATE, WAYS
 from espi_server.accounts.models import Utility
+from espi_server.accounts.portal import Portal
 
 
 def document(
@@ -22,6 +23,7 @@ def document(
     found: dict[str, Any] = {
         "issuer": issuer,
         "service_documentation": f"{installation}{EXPLAINED}",
+        "op_tos_uri": terms.of(utility, installation).address,
         "authorization_endpoint": f"{issuer}/oauth/authorize",
         "registration_endpoint": f"{issuer}/oauth/register",
         "jwks_uri": f"{issuer}/oauth/jwks",
@@ -44,6 +46,8 @@ def document(
         found[f"{name}_endpoint"] = f"{issuer}/oauth/{path}"
         found[f"{name}_endpoint_auth_methods_supported"] = ways
         found[f"{name}_endpoint_auth_signing_alg_values_supported"] = list(assertions.ALGORITHMS)
+    if privacy := Portal.of(utility).privacy:
+        found["op_policy_uri"] = privacy
     if asks_by_message:
         found["grant_types_supported"].append(backchannel.GRANT)
         found |= _by_message(issuer)

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from authlib.oauth2.rfc6749 import AuthorizationServer, OAuth2Error
-from authlib.oauth2.rfc6749.errors import InvalidScopeError
+from authlib.oauth2.rfc6749.errors import InvalidScopeError, UnauthorizedClientError
 from sqlalchemy.orm import Session
 
 from espi_server import clock
@@ -27,6 +27,8 @@ from espi_server.access.oauth.pkce import S256
 from espi_server.access.oauth.polling import PollGrant
 from espi_server.access.oauth.request import Request, Sent, Values, check_once, is_plain
 from espi_server.accounts.models import Utility
+from espi_server.accounts.onboarding import AHEAD, ASKED
+from espi_server.accounts.portal import Portal
 from espi_server.errors import BadRequest, Unauthorized
 
 # Authlib writes whole tokens into its debug log.
@@ -225,8 +227,18 @@ class Server(AuthorizationServer):
         """The grant of a request that can be taken; `OAuth2Error` for everything the company can mend."""
         request = Request(self.issuer, "GET", {name: [value] for name, value in given.items()})
         _check_shape(client, given, str(request.payload.response_type or ""))
+        self._check_way("code_challenge" in given)
         request.client = client
         return self.get_consent_grant(request)
+
+    def _check_way(self, pkce: bool) -> None:
+        """Does the utility let companies come so, with or without PKCE?"""
+        chosen = Portal.of(self.utility)
+        if any(chosen.offers(mode, by_message=False, pkce=pkce) for mode in (AHEAD, ASKED)):
+            return
+        if any(chosen.offers(mode, by_message=False) for mode in (AHEAD, ASKED)):
+            raise Wrong(f"This utility takes requests {'without' if pkce else 'with'} a code_challenge only.")
+        raise UnauthorizedClientError(description="This utility asks its customers by message only.")
 
     def _back_with(self, error: OAuth2Error, given: Mapping[str, str], redirect_uri: str) -> Answer:
         """Every error that goes back says whose it is, and carries the state."""
