@@ -11,8 +11,8 @@ import pytest
 _HEAD = """# Coverage
 
 Made by `make coverage` from the marks of the tests; nothing here is written by hand. `FB_…` are the function blocks of
-the Green Button Alliance, `UC…`, `CEC…`, `NFR…`, `F-…` and `T15-…` come from California's concept design of the Single Statewide
-Tool, `NH-…` from New Hampshire's use cases.
+the Green Button Alliance, `UC…`, `CEC…`, `NFR…`, `F-…` and `T15-…` come from California's concept design of the
+Single Statewide Tool, `NH-…` from New Hampshire's use cases.
 
 | requirement | proved by |
 |---|---|

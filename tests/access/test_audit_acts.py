@@ -205,7 +205,11 @@ def test_changes_of_a_registration_name_the_fields_and_who(sun: Company) -> None
     assert [(each.act, each.actor, each.detail) for each in found] == [
         ("application.changed", by, {"fields": ["software_version"]}),
         ("application.status", "custodian", {"before": 2, "after": 4, "group": group}),
-        ("authorization.ended", "custodian", {"application": str(sun.id), "reason": "offboarded", "group": group}),
+        (
+            "authorization.ended",
+            "custodian",
+            {"application": str(sun.id), "reason": "offboarded", "group": group},
+        ),
     ]
 
 

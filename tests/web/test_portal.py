@@ -214,7 +214,8 @@ def test_what_goes_wrong_is_a_page_too(visitor, stranger):
 def test_every_page_of_an_account_asks_for_its_customer(app, stranger):
     """Those that anybody may see are told here; all others send a stranger to sign in, or know nothing."""
     open_to_all = {
-        "portal.theme", "portal.static", "portal.home", "portal.accessibility", "signin.sign_in", "sharing.utilities",
+        "portal.theme", "portal.static", "portal.home", "portal.accessibility", "portal.sharing_terms",
+        "signin.sign_in", "sharing.utilities",
     }  # fmt: skip
     id = "5f0c7a52-9d3b-4a55-8f3c-2f1f3d2c1b0a"
     told = {}
