@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
@@ -20,6 +22,22 @@ Fill = Callable[[str, Path], None]
 def migrated(url: str, folder: Path) -> None:
     """An empty database at the newest migration."""
     migrate.upgrade(url)
+
+
+def once(folders: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that is made once in a run, by whichever worker comes first, and changed by nobody after that."""
+    base = folders.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent
+    folder, making = base / f"once-{name}", base / f"making-{name}"
+    with (base / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            shutil.rmtree(making, ignore_errors=True)
+            making.mkdir()
+            make(making)
+            making.rename(folder)
+    return folder
 
 
 class Copies:
@@ -46,13 +64,15 @@ class Copies:
 
     def file(self, name: str, fill: Fill) -> Path:
         """The SQLite file itself, to be copied and never to be changed."""
-        if name not in self._files:
-            folder = self._folders.mktemp(name)
+
+        def make(folder: Path) -> None:
             path = folder / f"{name}.sqlite"
             if fill is not migrated:
                 shutil.copy(self.file("migrated", migrated), path)
             fill(f"sqlite:///{path}", folder)
-            self._files[name] = path
+
+        if name not in self._files:
+            self._files[name] = once(self._folders, name, make) / f"{name}.sqlite"
         return self._files[name]
 
     def _database(self, server: pg.Server, name: str, fill: Fill) -> str:

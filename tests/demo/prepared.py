@@ -17,6 +17,7 @@ from typing import NamedTuple
 import pytest
 
 from espi_server.demo import demo
+from tests.copies import once
 
 END = date(2026, 11, 20)
 DAYS = 40
@@ -82,8 +83,12 @@ def _curl(process: subprocess.Popen[str]) -> str:
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a demo that is ready to be served."""
+
+    def make(folder: Path) -> None:
+        demo.prepare(folder / "demo", end_day=END, days=DAYS)
+
     folder = tmp_path_factory.mktemp("prepared") / "demo"
-    demo.prepare(folder, end_day=END, days=DAYS)
+    shutil.copytree(once(tmp_path_factory, "prepared", make) / "demo", folder)
     return folder
 
 
