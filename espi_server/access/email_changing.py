@@ -89,6 +89,7 @@ def undo(session: Session, utility: Utility, secret: str) -> bool:
     """The old address stays, or is hers again, and then everybody is signed out; whether it had been changed."""
     change = found(session, utility, secret, OBJECT)
     login = session.get_one(Login, change.login_id, with_for_update=True)
+    session.refresh(change)  # whoever held the login until now may have confirmed it
     if not email_changes.end(session, change):
         raise LinkOver()
     was_done = change.done_at is not None

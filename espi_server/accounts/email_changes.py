@@ -55,8 +55,9 @@ class EmailLink(Base):
 
 
 def begin(session: Session, login: Login, email: str) -> EmailChange:
-    """A change that waits for its new address; one that waited before is over."""
-    now = clock.seconds()
+    """A change that waits for its new address; one that waited before is over. No two are of the same second."""
+    last = select(func.max(EmailChange.created_at)).where(EmailChange.login_id == login.id)
+    now = max(clock.seconds(), (session.scalar(last) or 0) + 1)  # which one came after which is told by it
     end_waiting(session, login.id)
     row = EmailChange(
         id=uuid.uuid4(), login_id=login.id, utility_id=login.utility_id, email=email, before=login.email or "",

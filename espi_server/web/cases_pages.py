@@ -12,7 +12,7 @@ from flask import Response, request
 from sqlalchemy.orm import Session
 
 from espi_server.access import cases, overview
-from espi_server.access.cases import Case, IsClosed, TooMuch
+from espi_server.access.cases import Case, IsClosed, TooMany, TooMuch
 from espi_server.access.models import Application
 from espi_server.db import NIL
 from espi_server.errors import NotFound, Problem
@@ -44,7 +44,7 @@ def new(code: str) -> Response:
 
 @rooms.post("/cases/new")
 def report(code: str) -> Response:
-    """Take it in, or say what is missing."""
+    """Take it in, or say what is missing. Where it cannot be taken, her words are on the page that says so."""
     form = portal.posted()
     given = {name: form.get(name, "") for name in ("company", "topic", "text")}
     with house().database.writing() as session:
@@ -52,15 +52,18 @@ def report(code: str) -> Response:
         wrong = _wrong(given, known)
         if wrong:
             return _form(visit, known, given, wrong, status=400)
-        case = cases.report(
-            session,
-            visit.utility.id,
-            _whose(visit),
-            uuid.UUID(given["company"]),
-            topic=given["topic"],
-            text=given["text"],
-            language=words.language(),
-        )
+        try:
+            case = cases.report(
+                session,
+                visit.utility.id,
+                _whose(visit),
+                uuid.UUID(given["company"]),
+                topic=given["topic"],
+                text=given["text"],
+                language=words.language(),
+            )
+        except TooMany as problem:
+            return _form(visit, known, given, [("text", _refusals()[TooMany])], status=problem.status)
     return portal.go(portal.href(visit.utility, "cases.one", number=case.number))
 
 
@@ -201,5 +204,6 @@ def _refusals() -> dict[type[Problem], str]:
         IsClosed: _(
             "We closed this case in the meantime. Your words below were not added. Tell us in a new report."
         ),
+        TooMany: _("You reported ten problems today. Report more tomorrow, or call us."),
         TooMuch: _("You added to this case ten times today. Add more tomorrow, or call us."),
     }

@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, unquote, urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Flask, Response, after_this_request, current_app, g, request, url_for
@@ -278,7 +278,7 @@ class Here:
         """A path somebody gave, if it is one of this utility's own pages; nothing else is gone to."""
         start = f"{self._path}/account/"
         is_plain = all(" " < each <= "~" and each not in "\\" for each in path)
-        return path if is_plain and path.startswith(start) and ".." not in path else None
+        return path if is_plain and path.startswith(start) and ".." not in unquote(path) else None
 
 
 def _is_page(path: str) -> bool:

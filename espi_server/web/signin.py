@@ -138,6 +138,7 @@ def said_before(visit: Visit, what: str) -> str:
         "undone": _(
             "Your old email address is back. All devices are signed out."
             " Now choose a new password: press I forgot my password."
+            " Then remove each passkey or app you do not know."
         ),
         "away": _(
             "The sign-in of %(utility)s does not answer just now. Try again soon.", utility=visit.utility.name

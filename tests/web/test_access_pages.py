@@ -513,6 +513,20 @@ def test_a_problem_becomes_a_case_with_a_number_that_only_she_sees(fresh: Home) 
 
 
 @pytest.mark.requirement("UC1.4")
+def test_a_problem_too_many_for_today_leaves_her_words_on_the_page(fresh: Home) -> None:
+    about = {"company": str(fresh.sun.application), "topic": "more"}
+    for number in range(cases.A_DAY):
+        assert report(fresh, **about, text=f"{number}").status_code == 303
+
+    late = report(fresh, **about, text="Still the same.")
+
+    text = reading.words_of(late.data)
+    assert late.status_code == 429
+    assert "You reported ten problems today. Report more tomorrow, or call us." in text
+    assert "Still the same." in late.text
+
+
+@pytest.mark.requirement("UC1.4")
 def test_she_adds_to_her_case_reads_all_of_it_in_order_and_loses_no_word_when_it_closes(fresh: Home) -> None:
     path = report(fresh, company=str(fresh.sun.application), topic="more", text="First.").headers["Location"]
     page = fresh.browser.get(path)

@@ -246,7 +246,7 @@ def test_only_pages_of_this_utility_are_gone_to(app, shared_towns):
         for wrong in (
             "", "//evil.example/north/account/", "https://evil.example/north/account/x", "/south/account/access",
             "/north/account/../../south/account/", "/north/oauth/authorize", "/north/account/\\evil", "javascript:x",
-            "/north/account/a\r\nSet-Cookie: x", "/north/account/\u2028",
+            "/north/account/a\r\nSet-Cookie: x", "/north/account/\u2028", "/north/account/%2E%2e/%2e./oauth/authorize",
         ):  # fmt: skip
             assert here.local(wrong) is None, wrong
 

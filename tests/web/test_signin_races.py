@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 import pytest
@@ -117,3 +118,23 @@ def test_of_many_presses_of_one_new_address_one_changes_it(racing):
 
     assert sorted(at_once(6, confirm)) == ["done", *["over"] * 5]
     assert ways.login_of(towns, ada).name == "new@mail.example"
+
+
+def test_an_undoing_that_waits_for_a_confirmation_undoes_it(racing):
+    towns, _, ada = racing
+    with towns.writing() as session:
+        change = email_changes.begin(session, session.get_one(Login, ada), "thief@mail.example")
+        [(new, _), (old, _)] = [email_changes.link(session, change, each) for each in email_changing.KINDS]
+
+    def undo() -> bool:
+        with towns.writing() as session:
+            return email_changing.undo(session, utilities.find(session, "north"), old)
+
+    with ThreadPoolExecutor(1) as other:
+        with towns.writing() as session:
+            email_changing.confirm(session, utilities.find(session, "north"), new)
+            undoing = other.submit(undo)
+            wait([undoing], timeout=0.2)
+
+        assert undoing.result()
+    assert ways.login_of(towns, ada).email == MAIL
