@@ -25,14 +25,27 @@ def filled(page: str, action: str, fields: Sequence[tuple[str, str]], note: str)
     return "".join(writer.written) if writer.found else None
 
 
+def beside(page: str, fields: Sequence[tuple[str, str]], note: str) -> str:
+    """The page as it is, and where its main part begins a note with what was written in more than a word."""
+    words = [value.strip() for _, value in fields if len(value.split()) > 1]
+    writer = _Writer(None, (), note, words)
+    writer.feed(page)
+    writer.close()
+    return "".join(writer.written) if words else page
+
+
 class _Writer(HTMLParser):
     """Writes down what it reads, but for the fields of one form."""
 
-    def __init__(self, action: str, fields: Sequence[tuple[str, str]], note: str) -> None:
+    def __init__(
+        self, action: str | None, fields: Sequence[tuple[str, str]], note: str, words: Sequence[str] = ()
+    ) -> None:
         super().__init__(convert_charrefs=False)
         self.written: list[str] = []
         self.found = False
-        self._action, self._note = _address(action), note
+        self._action = None if action is None else _address(action)
+        quoted = [f"<pre>{escape(each)}</pre>" for each in words]
+        self._note = "\n".join((f'\n<p class="said" role="status">{escape(note)}</p>', *quoted))
         self._fields: dict[str, list[str]] = {}
         for name, value in fields:
             self._fields.setdefault(name, []).append(value)
@@ -48,7 +61,7 @@ class _Writer(HTMLParser):
         whole = self.get_starttag_text() or ""
         self.written.append(self._field(tag, given, attrs) or whole if self._is_inside else whole)
         if tag == "main" and "id" in given:
-            self.written.append(f'\n<p class="said" role="status">{escape(self._note)}</p>')
+            self.written.append(self._note)
         self._is_silent = self._is_silent or (tag == "textarea" and self.written[-1] != whole)
 
     def handle_endtag(self, tag: str) -> None:

@@ -27,6 +27,7 @@ from wtforms.validators import ValidationError
 from espi_server import clock
 from espi_server.access.addresses import public_base
 from espi_server.accounts import kept_forms, sessions, utilities
+from espi_server.accounts.kept_forms import Form
 from espi_server.accounts.models import Utility
 from espi_server.accounts.portal import Portal, contrast
 from espi_server.accounts.sessions import SignedIn
@@ -207,7 +208,7 @@ def page(template: str, visit: Visit, *, status: int = 200, form_to: str = "", *
         utility=utility,
         portal=visit.portal,
         href=here.href,
-        here=here.now,
+        here=here.page,
         until=until(visit),
         **values,
     )
@@ -388,18 +389,20 @@ def _give_back(found: Visit) -> None:
             form = kept_forms.find(session, utility_id, found.customer.login_id, secret)
         if form is not None and form.page != where:
             return response
-        note = words._(
-            "You signed in again, so nothing is done yet. Look at this page, then press the button."
-        )
-        page = (
-            filling.filled(response.get_data(as_text=True), form.action, form.fields, note) if form else None
-        )
+        page = _filled(response.get_data(as_text=True), form) if form else None
         with house().database.writing() as session:
             is_hers = kept_forms.drop(session, utility_id, secret) and page is not None
         keep(response, name, "", 0)
         if is_hers and page is not None:
             response.set_data(page)
         return response
+
+
+def _filled(page: str, form: Form) -> str:
+    """Her page with what she had filled in; where its form is not there any more, her words stand on it."""
+    again = words._("You signed in again, so nothing is done yet. Look at this page, then press the button.")
+    gone = words._("The form you filled in is not here any more. Nothing was sent. These were your words:")
+    return filling.filled(page, form.action, form.fields, again) or filling.beside(page, form.fields, gone)
 
 
 def _csrf() -> Any:

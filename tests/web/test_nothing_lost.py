@@ -11,13 +11,15 @@ import pytest
 from sqlalchemy import func, select
 
 from espi_server import clock
+from espi_server.access import cases
+from espi_server.access.cases import Case
 from espi_server.access.models import Authorization
 from espi_server.accounts import kept_forms, sessions
 from espi_server.accounts.kept_forms import KeptForm
 from espi_server.accounts.models import Login
 from espi_server.db import Database
 from espi_server.settings import DEVELOPMENT_SECRET
-from espi_server.web.filling import filled
+from espi_server.web.filling import beside, filled
 from tests import make, portal
 from tests.copies import Copies
 from tests.sharing import walking
@@ -171,6 +173,23 @@ def test_words_come_back_whole_within_an_hour_and_only_in_that_browser(town, sun
     assert "<script>alert" not in back.get_data(as_text=True)
 
 
+def test_words_to_a_case_that_was_closed_meanwhile_stand_on_its_page(town, sun, ada, freeze):
+    signs_in(ada, ada.login)
+    page = ada.get(f"{HOME}/cases/new?company={sun.id}")
+    case = ada.follows(ada.posts(page, company=str(sun.id), topic="more", text="First."))
+    with town.writing() as session:
+        row = session.scalars(select(Case).order_by(Case.opened_at.desc())).first()
+        cases.close(session, row, outcome="unclear", by="operator:x")
+    idle(freeze)
+    ada.posts(case, text="They still <call> me.")
+    signs_in(ada, ada.login)
+
+    back = ada.get(f"{HOME}/cases/{row.number}").get_data(as_text=True)
+
+    assert "Nothing was sent. These were your words:" in back
+    assert "<pre>They still &lt;call&gt; me.</pre>" in back
+
+
 def test_what_waits_too_long_or_is_too_long_is_not_given_back(town, ada, freeze):
     page = ada.get(f"{HOME}/cases/new")
     idle(freeze)
@@ -283,3 +302,10 @@ def test_a_page_is_filled_in_where_it_may_be_and_the_rest_stays_as_it_was():
         wanted = wanted.replace(before, after)
     assert made == wanted
     assert filled(PAGE, "/elsewhere", fields, "x") is None
+    # Where that form is not there any more, what was written stands on the page; single words are no loss.
+    left = beside(PAGE, [("a", "word"), ("w", " two <words>\n")], "Gone")
+    assert left == PAGE.replace(
+        '<main id="main">',
+        '<main id="main">\n<p class="said" role="status">Gone</p>\n<pre>two &lt;words&gt;</pre>',
+    )
+    assert beside(PAGE, [("a", "word")], "Gone") == PAGE

@@ -280,6 +280,8 @@ def test_a_language_is_kept_for_the_browser_and_for_the_account(visitor, strange
         page = browser.get(path)
         assert page.headers["Content-Language"] == "es"
         assert 'lang="es"' in page.get_data(as_text=True)
+    wrong = stranger.post("/north/account/sign-in/passkey", data={**form, "answer": "none"})
+    assert (wrong.status_code, portal.form_to(wrong, "/language")["next"]) == (400, "/north/account/sign-in")
     visitor.delete_cookie(words.COOKIE)
     assert visitor.get("/north/account/seen").headers["Content-Language"] == "es"
 
