@@ -58,13 +58,14 @@ def index(code: str) -> Response:
             if each.state != ENDED
             for link in onward_links(session, visit.utility, each.application, each.places)
         ]
-    stopped = _stopped(hers)
+    stopped, still = _stopped(hers)
     groups = {state: [each for each in hers if each.state == state] for state in (LIVE, WAITING, ENDED)}
     return _page(
         "access/index.html",
         visit,
         questions=questions,
         stopped=stopped,
+        still=still,
         may_begin=may_begin,
         onward=onward,
         **groups,
@@ -91,10 +92,12 @@ def one(code: str, authorization: str) -> Response:
 def ask_stop(code: str, authorization: str) -> Response:
     """What stopping means, and two buttons."""
     with house().database.reading() as session:
-        visit, held = _held(session, code, authorization)
+        visit, hers = _hers(session, code)
+        held = overview.one(session, visit.utility, _whose(visit), authorization)
     if held.state == ENDED:
         return portal.go(portal.href(visit.utility, "access.one", authorization=authorization))
-    return _page("access/stop.html", visit, held=held)
+    still = held.state == WAITING and _has(hers, held)
+    return _page("access/stop.html", visit, held=held, still=still)
 
 
 @rooms.post("/access/<authorization>/stop")
@@ -125,8 +128,8 @@ def stop_all(code: str) -> Response:
     portal.posted()
     with house().database.writing() as session:
         visit = portal.customer(session, code)
-        overview.stop_all(session, visit.utility, _whose(visit))
-    return portal.go(portal.href(visit.utility, "access.index", stopped="all"))
+        ended = overview.stop_all(session, visit.utility, _whose(visit))
+    return portal.go(portal.href(visit.utility, "access.index", stopped="all" if ended else "asked"))
 
 
 # --- each time data left --------------------------------------------------------------------------------
@@ -344,14 +347,21 @@ def _some(session: Session, code: str, authorization: str | None) -> tuple[Visit
     return visit, [held], held
 
 
-def _stopped(hers: list[Held]) -> str:
-    """Whom she just stopped, to be said once; `all` for everybody."""
+def _stopped(hers: list[Held]) -> tuple[str, bool]:
+    """Whom she just stopped, to be said once, and whether that company has more from her.
+
+    `all` for everybody; `asked` where nothing lived or waited, so that there was no message to send.
+    """
     id = request.args.get("stopped", "")
-    if id == "all":
-        return "all" if all(each.state == ENDED for each in hers) else ""
-    return next(
-        (each.application.name for each in hers if str(each.row.id) == id and each.state == ENDED), ""
-    )
+    if id in ("all", "asked"):
+        return id if all(each.state == ENDED for each in hers) else "", False
+    held = next((each for each in hers if str(each.row.id) == id and each.state == ENDED), None)
+    return (held.application.name, _has(hers, held)) if held else ("", False)
+
+
+def _has(hers: list[Held], held: Held) -> bool:
+    """Has the company of this one something that lives?"""
+    return any(each.state == LIVE and each.application.id == held.application.id for each in hers)
 
 
 def _view(visit: Visit, held: Held) -> View:

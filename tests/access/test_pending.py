@@ -150,9 +150,17 @@ def test_one_that_waits_is_stopped_without_what_has_begun(shared_towns, sun, ada
         waits = (Authorization.application_id == sun.id, Authorization.waits_until.is_not(None))
         [row] = session.scalars(select(Authorization).where(*waits))
 
-    ada.posts(ada.get(f"{HOME}/access/{row.id}/stop"))
+    page = ada.get(f"{HOME}/access/{row.id}/stop")
+    done = ada.follows(ada.posts(page))
 
     assert live(sun) == 1
+    assert "They still get what you share with them now." in text(page)
+    assert "nothing new from now on" not in text(page)
+    assert "still gets what you share with them below" in text(done)
+    assert "no new data from now on" not in text(done)
+    stop_all(ada)
+    assert "Nobody gets new data from now on. We sent" in text(ada.get(f"{HOME}/access?stopped=all"))
+    assert "We sent" not in text(ada.get(f"{HOME}/access?stopped=asked"))
 
 
 def test_a_page_about_what_a_newer_code_replaced_stops_what_took_its_place(shared_towns, sun, ada):
