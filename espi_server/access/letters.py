@@ -6,12 +6,14 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from espi_server import clock
 from espi_server.access import cases, closing, companies, expiring, followers, grants
 from espi_server.access.announcing import destination
 from espi_server.access.models import Application, Authorization, ConsentRecord
@@ -75,8 +77,17 @@ def consent(session: Session, message: Message) -> Note:
             "until": _day(row.ends_at, zone) if row.ends_at < grants.OPEN_END else None,
             "ended": _day(row.ended_at or row.ends_at, zone),
             "reason": row.ended_reason or "",
+            "still": session.scalar(_beside(row)) is not None,
         },
     )
+
+
+def _beside(row: Authorization) -> Any:
+    """What else of hers the company gets now."""
+    same = (Authorization.customer_id == row.customer_id, Authorization.application_id == row.application_id)
+    live = (Authorization.ended_at.is_(None), Authorization.ends_at > clock.seconds())
+    begun = (Authorization.utility_id == row.utility_id, Authorization.waits_until.is_(None))
+    return select(Authorization.id).where(*begun, *same, *live, Authorization.id != row.id).limit(1)
 
 
 def agreements(session: Session, message: Message) -> Note:

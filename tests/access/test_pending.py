@@ -8,10 +8,11 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import func, select
 
-from espi_server.access import applications, overview, pending, tokens
+from espi_server.access import applications, letters, overview, pending, tokens
 from espi_server.access.models import Application, AuditEvent, Authorization
 from espi_server.access.oauth import backchannel, requests
 from espi_server.accounts.models import Utility
+from espi_server.notify.models import Outbox
 from tests import make, oauth
 from tests.oauth import Company
 from tests.sharing import walking
@@ -154,11 +155,17 @@ def test_one_that_waits_is_stopped_without_what_has_begun(shared_towns, sun, ada
     done = ada.follows(ada.posts(page))
 
     assert live(sun) == 1
+    with shared_towns.reading() as session:
+        ended = select(Outbox).where(Outbox.kind == "authorization.ended")
+        [letter] = [each for each in session.scalars(ended) if each.payload["authorization"] == str(row.id)]
+        assert letters.consent(session, letter).values["still"]
     assert "They still get what you share with them now." in text(page)
     assert "nothing new from now on" not in text(page)
     assert "still gets what you share with them below" in text(done)
     assert "no new data from now on" not in text(done)
     stop_all(ada)
+    with shared_towns.reading() as session:
+        assert not letters.consent(session, letter).values["still"]
     assert "Nobody gets new data from now on. We sent" in text(ada.get(f"{HOME}/access?stopped=all"))
     assert "We sent" not in text(ada.get(f"{HOME}/access?stopped=asked"))
 

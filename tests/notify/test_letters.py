@@ -37,6 +37,7 @@ VALUES: dict[str, Any] = {
     "record": ["Check before you share", "Places"], "waits": date(2026, 4, 1), "server": "sun.example.org",
     "endings": ["4471", "8830"], "lse": "East Power", "number": "C-7F3K-9QXM",
     "use": "We help.", "terms": "https://sun.example/terms", "terms_version": "7", "policy": "https://sun.example/p",
+    "still": False,
 }  # fmt: skip
 
 
@@ -101,6 +102,12 @@ def test_why_a_sharing_ended_is_told() -> None:
         by_utility = letter("authorization.ended", language, reason="cancelled by utility").text
 
         assert len({*said, by_utility}) == len(reasons) + 1
+        beside = letter("authorization.ended", language, reason="replaced", still=True)
+        assert not re.search(
+            "no longer|no more|ya no|may still have", f"{beside.subject} {beside.text} {beside.short}"
+        )
+        assert re.search("They still get|sigue recibiendo", beside.text)
+        assert (len(beside.short) <= 160, "\n\n\n" in beside.text) == (True, False)
 
 
 def test_a_language_without_words_is_said_in_english() -> None:
