@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from flask import Response
+from flask import Response, request
 from sqlalchemy.orm import Session
 
 from espi_server.access import securing
@@ -56,9 +56,14 @@ def security(code: str) -> Response:
         known = signin.devices(session, login.id)
         keys = passkeys.of(session, login.id)
         changing = email_changes.waiting(session, login.id)
+    said = {
+        "email": _("Your new email address is set. From now on you sign in with it."),
+        "kept": _("Your old email address stays. The link to the new one does not work any more."),
+    }.get(request.args.get("said", ""), "")
     return portal.page(
-        "signin/security.html", mine.visit, login=login, changing=changing, kinds=mine.kinds, beside=mine.beside,
-        keys=keys, sessions=open_ones, devices=known, this=here.digest, at=_clock(mine.visit), name_of=sessions.name_of,
+        "signin/security.html", mine.visit, said=said, login=login, changing=changing, kinds=mine.kinds,
+        beside=mine.beside, keys=keys, sessions=open_ones, devices=known, this=here.digest, at=_clock(mine.visit),
+        name_of=sessions.name_of,
     )  # fmt: skip
 
 

@@ -133,7 +133,6 @@ def said_before(visit: Visit, what: str) -> str:
         "out": _("You are signed out."),
         "over": _("That sign-in took too long, or there were too many tries. Sign in again."),
         "chosen": _("Your new password is set. Sign in with it now."),
-        "email": _("Your new email address is set. Sign in with it now."),
         "kept": _("Your old email address stays. The link to the new one does not work any more."),
         "undone": _(
             "Your old email address is back. All devices are signed out."

@@ -201,6 +201,8 @@ def changing(purpose: str) -> Callable[[Page, House], None]:
                 session, session.get_one(Login, house.logins["other"]), "n@mail.example"
             )
             secret, _ = email_changes.link(session, change, purpose)
+        if purpose == email_changes.CONFIRM:
+            goes("security", "other")(page, house)
         page.goto(house.path(f"email/{'new' if purpose == email_changes.CONFIRM else 'keep'}?link={secret}"))
 
     return reach

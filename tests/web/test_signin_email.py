@@ -33,9 +33,11 @@ def told(box: letterbox.Box) -> dict[str, str]:
     return {letter.to: link_in(letter) for letter in box.empty()}
 
 
-def presses(app: Any, link: str, check: int = 303) -> Any:
-    """A link in a letter, opened in some browser, and its one button."""
+def presses(app: Any, link: str, check: int = 303, *, mail: str = "") -> Any:
+    """A link in a letter, opened in some browser, and its one button; `mail` is who signs in there before."""
     visitor = Visitor(app, address="198.51.100.5")
+    if mail:
+        visitor.sign_in(mail)
     return visitor.send(
         visitor.get(link, check=200), link.partition("?")[0].partition("account")[2], check=check
     )
@@ -56,14 +58,14 @@ def test_a_new_address_is_hers_once_it_was_confirmed_and_the_old_one_opens_nothi
     page = visitor.get("security", check=200)
     links = told(box)
     still = address(town, ada)
-    done = presses(app, links[NEW])
+    done = presses(app, links[NEW], mail=MAIL)
 
     assert set(links) == {MAIL, NEW}
     assert f"We sent a link to {NEW}" in page.text
     assert still == (MAIL, MAIL)
     assert address(town, ada) == (NEW, NEW)
     assert ways.login_of(town, ada).email_since == make.NOW  # no code goes there for two days
-    assert "said=email" in done.headers["Location"]
+    assert done.headers["Location"].endswith("/security?said=email")
     assert Visitor(app).get(f"password/new?link={reset}").status_code == 404
     assert Visitor(app).get(links[NEW]).status_code == 404
     assert Visitor(app).sign_in(MAIL, check=400)
@@ -85,10 +87,10 @@ def test_the_old_address_stops_it_before_and_undoes_all_of_it_for_a_week_after(t
     late = Visitor(app).get(first[NEW]).status_code
     asks(thief)
     second = told(box)
-    presses(app, second[NEW])
+    presses(app, second[NEW], mail=MAIL)
     asks(thief, "third@mail.example")
     third = told(box)
-    presses(app, third["third@mail.example"])
+    presses(app, third["third@mail.example"], mail=NEW)
     freeze(make.NOW + email_changes.REGRET - 1)
     undone = presses(app, second[MAIL])
 
@@ -126,7 +128,7 @@ def test_what_is_no_address_or_somebody_else_s_or_too_often_changes_nothing(town
     taken = ways.person(town, "C-2", email="late@mail.example")
 
     assert set(letters) == {MAIL}
-    assert presses(app, late, 404)
+    assert presses(app, late, 404, mail=MAIL)
     asks(visitor)
     assert "three times today" in asks(visitor, "more@mail.example", 429).text
     assert [address(town, each)[0] for each in (ada, bob, taken)] == [
@@ -153,3 +155,25 @@ def test_who_lives_on_codes_by_mail_sets_up_something_else_first(town, app, ada)
     assert straight.headers["Location"].endswith("/security/email")
     assert box.empty() == []
     assert asks(visitor)
+
+
+def test_whose_mailbox_the_new_one_is_cannot_confirm_it_without_being_her(town, app, ada):
+    ways.person(town, "C-2")
+    box = letterbox.Box(town)
+    asks(signed_in(app))
+    link = told(box)[NEW]
+    path = link.partition("account/")[2]
+    stranger, bob, hers = Visitor(app), signed_in(app, "c-2@mail.example"), Visitor(app)
+
+    sent_away = stranger.get(link, check=303).headers["Location"]
+    forged = stranger.post(path, stranger.get("sign-in", check=200)).headers["Location"]
+    refused = bob.get(link, check=403)
+    also = bob.post(path, bob.get("security", check=200))
+
+    assert all("/account/sign-in?next=" in each for each in (sent_away, forged))
+    assert also.status_code == 403
+    assert all("Somebody else is signed in here" in each.text for each in (refused, also))
+    assert address(town, ada) == (MAIL, MAIL)
+    hers.sign_in(MAIL)
+    hers.send(hers.get(link, check=200), "/email/new")
+    assert address(town, ada) == (NEW, NEW)
