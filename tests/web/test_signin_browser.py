@@ -68,7 +68,7 @@ class House:
         return ways.login_of(self.database, self.logins[who]).email or "" if who in self.logins else who
 
 
-PEOPLE = ("plain", "app", "text", "bare", "full", "keys", "second", "other")
+PEOPLE = ("plain", "app", "text", "bare", "full", "keys", "second", "other", "mover")
 
 
 @pytest.fixture(scope="module")
@@ -198,11 +198,11 @@ def changing(purpose: str) -> Callable[[Page, House], None]:
     def reach(page: Page, house: House) -> None:
         with house.database.writing() as session:
             change = email_changes.begin(
-                session, session.get_one(Login, house.logins["other"]), "n@mail.example"
+                session, session.get_one(Login, house.logins["mover"]), "n@mail.example"
             )
             secret, _ = email_changes.link(session, change, purpose)
         if purpose == email_changes.CONFIRM:
-            goes("security", "other")(page, house)
+            goes("security", "mover")(page, house)
         page.goto(house.path(f"email/{'new' if purpose == email_changes.CONFIRM else 'keep'}?link={secret}"))
 
     return reach
