@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from espi_server import migrate
+from espi_server.db import Database
+from espi_server.settings import DEVELOPMENT_SECRET
 from tests import pg
 
 KINDS = ("sqlite", "postgresql")
@@ -61,6 +63,14 @@ class Copies:
         copy = server.copy(self._database(server, name, fill))
         yield server.url(copy)
         server.drop(copy)
+
+    @contextmanager
+    def opened(self, kind: str, name: str, fill: Fill, folder: Path) -> Iterator[Database]:
+        """The same copy, opened with the secret that tests close things with."""
+        with self.of(kind, name, fill, folder) as url:
+            database = Database(url, secret=DEVELOPMENT_SECRET)
+            yield database
+            database.close()
 
     def file(self, name: str, fill: Fill) -> Path:
         """The SQLite file itself, to be copied and never to be changed."""

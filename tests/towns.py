@@ -45,10 +45,8 @@ def shared_towns(
     request: pytest.FixtureRequest, copies: Copies, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Database]:
     """A copy of both towns for all tests of a module, which leave each other what they need."""
-    with copies.of(request.param, "towns", build, tmp_path_factory.mktemp("shared")) as url:
-        database = Database(url, secret=DEVELOPMENT_SECRET)
+    with copies.opened(request.param, "towns", build, tmp_path_factory.mktemp("shared")) as database:
         yield database
-        database.close()
 
 
 @pytest.fixture

@@ -22,9 +22,8 @@ RESUMED: Final = "company.resumed"
 DESCRIBED: Final = "company.described"
 WORDS: Final = ("use_statement", "use_statement#es", "description", "tos_uri", "tos_version", "policy_uri")
 """What of an application's information its customers decided by, and what binds them."""
-QUALIFIED: Final = (
-    "qualified_at"  # of what is known of it: when it was put into production for the first time
-)
+QUALIFIED: Final = "qualified_at"
+"""Of what is known of an application: when it was put into production for the first time."""
 _UNTOLD: Final = "untold"  # of what is known of it: its words changed, and nobody was told yet
 
 

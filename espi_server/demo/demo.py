@@ -200,9 +200,8 @@ def _utility(database: Database, company: Company) -> None:
                 session, company.code, name=company.name, timezone=TIMEZONE, kind=company.kind, roles=company.roles,
                 states=("CA",), commodities=(company.commodity,),
             )  # fmt: skip
-            features.change(
-                session, added, "rin", features.ON, by=ACTOR
-            )  # the first phase: RINs are in its feeds
+            # The first phase of the statewide tool: RINs are in its feeds.
+            features.change(session, added, "rin", features.ON, by=ACTOR)
 
 
 def _import(database: Database, company: Company, paths: list[Path], watch: Watch) -> None:

@@ -41,10 +41,8 @@ def build(url: str, folder: Path) -> None:
 
 @pytest.fixture(params=KINDS)
 def town(request: pytest.FixtureRequest, copies: Copies, tmp_path: Path) -> Iterator[Database]:
-    with copies.of(request.param, "told", build, tmp_path) as url:
-        database = Database(url, secret=DEVELOPMENT_SECRET)
+    with copies.opened(request.param, "told", build, tmp_path) as database:
         yield database
-        database.close()
 
 
 def told(database: Database, wait: int = 0) -> dict[str, list[str]]:

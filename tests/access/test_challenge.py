@@ -20,7 +20,6 @@ from espi_server.accounts import utilities
 from espi_server.accounts.models import Login
 from espi_server.db import Database
 from espi_server.errors import NotFound, Problem
-from espi_server.settings import DEVELOPMENT_SECRET
 from tests import letterbox, make
 from tests.copies import Copies
 from tests.letterbox import Box
@@ -41,11 +40,9 @@ def town(towns: Database) -> Database:
 @pytest.fixture
 def one(copies: Copies, tmp_path: Path) -> Iterator[Database]:
     """The same on SQLite alone, for what no database decides."""
-    with copies.of("sqlite", "towns", build, tmp_path) as url:
-        database = Database(url, secret=DEVELOPMENT_SECRET)
+    with copies.opened("sqlite", "towns", build, tmp_path) as database:
         letterbox.reachable(database, "C-1", email="ada@example.org", phone="+1 530 555 0142")
         yield database
-        database.close()
 
 
 def subject(database: Database, content: str = "FB=4", reference: str = "request 1", **more: Any) -> Subject:

@@ -83,10 +83,8 @@ def house(
 ) -> Iterator[Database]:
     """One customer with two agreements, each with a usage point."""
     freeze(NOW)
-    with copies.of(request.param, "two_agreements", build, tmp_path) as url:
-        database = Database(url, secret=DEVELOPMENT_SECRET)
+    with copies.opened(request.param, "two_agreements", build, tmp_path) as database:
         yield database
-        database.close()
 
 
 def points(client: make.Client, access: make.Access) -> list[str]:

@@ -247,10 +247,8 @@ def _named(database: Database, folder: Path, code: str, reference: str, name: st
 
 @pytest.fixture(params=KINDS)
 def town(request: pytest.FixtureRequest, copies: Copies, tmp_path: Path) -> Iterator[Database]:
-    with copies.of(request.param, "profiles", people, tmp_path) as url:
-        database = Database(url, secret=DEVELOPMENT_SECRET)
+    with copies.opened(request.param, "profiles", people, tmp_path) as database:
         yield database
-        database.close()
 
 
 def choose(

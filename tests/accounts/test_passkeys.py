@@ -15,7 +15,6 @@ from espi_server.accounts import passkeys, utilities
 from espi_server.accounts.models import Login
 from espi_server.accounts.passkeys import NoPasskey, Place
 from espi_server.db import Database
-from espi_server.settings import DEVELOPMENT_SECRET
 from tests import portal
 from tests.copies import Copies
 from tests.keys import Device
@@ -31,10 +30,8 @@ ODD: tuple[Any, ...] = (
 
 @pytest.fixture(scope="module")
 def town(copies: Copies, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    with copies.of("sqlite", "towns", build, tmp_path_factory.mktemp("keys")) as url:
-        database = Database(url, secret=DEVELOPMENT_SECRET)
+    with copies.opened("sqlite", "towns", build, tmp_path_factory.mktemp("keys")) as database:
         yield database
-        database.close()
 
 
 class Undone(Exception):

@@ -35,7 +35,6 @@ from espi_server.accounts.provider import (
 from espi_server.accounts.provider_models import LoginProvider
 from espi_server.adapters.http import Answer, Client, NoAnswer, Reach
 from espi_server.db import Database
-from espi_server.settings import DEVELOPMENT_SECRET
 from espi_server.web import signin_room as pages
 from tests import letterbox, make, ways
 from tests.clients import install
@@ -118,10 +117,8 @@ def finish(far: Any, kept: Begun, said: Any, **given: str) -> Any:
 @pytest.fixture
 def town(copies: Copies, tmp_path: Path) -> Iterator[Database]:
     """Two towns on SQLite: no database decides any of this."""
-    with copies.of("sqlite", "towns", build, tmp_path) as url:
-        database = Database(url, secret=DEVELOPMENT_SECRET)
+    with copies.opened("sqlite", "towns", build, tmp_path) as database:
         yield database
-        database.close()
 
 
 # --- what goes out --------------------------------------------------------------------------------------

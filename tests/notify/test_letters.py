@@ -167,10 +167,8 @@ def build(url: str, folder: Path) -> None:
 
 @pytest.fixture(params=KINDS)
 def town(request: pytest.FixtureRequest, copies: Copies, tmp_path: Path) -> Iterator[Database]:
-    with copies.of(request.param, "reached", build, tmp_path) as url:
-        database = Database(url, secret=DEVELOPMENT_SECRET)
+    with copies.opened(request.param, "reached", build, tmp_path) as database:
         yield database
-        database.close()
 
 
 def deliver(database: Database, mail: Door | None, text: Door | None) -> list[Outbox]:

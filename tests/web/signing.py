@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from argon2 import PasswordHasher
 from flask import Flask
 from sqlalchemy import select
 
 from espi_server.access import verifying
 from espi_server.access.models import AuditEvent
-from espi_server.accounts import hashing, passwords, signin, utilities
+from espi_server.accounts import signin, utilities
 from espi_server.accounts.models import LoginSession
 from espi_server.db import Database
 from espi_server.notify.models import Outbox
@@ -28,24 +27,14 @@ MAIL = "c-1@mail.example"
 NEXT = "/north/account/security"
 ASKED = f"?next={NEXT}"
 FRESH = "nine purple tractors 4"
-CHEAP = PasswordHasher(1, 1024, 1).hash("nobody knows this")
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hashes that cost little: what they cost is looked at in tests/accounts."""
-    monkeypatch.setattr(hashing, "_HASHER", PasswordHasher(1, 1024, 1))
-    monkeypatch.setattr(passwords, "NOBODYS", CHEAP)
 
 
 @pytest.fixture
 def town(copies: Copies, tmp_path: Path) -> Iterator[Database]:
     """Two towns on SQLite, for what no database decides; north asks for no second factor."""
-    with copies.of("sqlite", "towns", build, tmp_path) as url:
-        database = Database(url, secret=DEVELOPMENT_SECRET)
+    with copies.opened("sqlite", "towns", build, tmp_path) as database:
         ways.rule(database, second_factor=False)
         yield database
-        database.close()
 
 
 @pytest.fixture

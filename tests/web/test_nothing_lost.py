@@ -18,7 +18,6 @@ from espi_server.accounts import kept_forms, sessions
 from espi_server.accounts.kept_forms import KeptForm
 from espi_server.accounts.models import Login
 from espi_server.db import Database
-from espi_server.settings import DEVELOPMENT_SECRET
 from espi_server.web.filling import beside, filled
 from tests import make, portal
 from tests.copies import Copies
@@ -33,10 +32,8 @@ CHOSEN = {"classes": ["Usage"], "history": "365", "lasting": "until", "month": "
 
 @pytest.fixture(scope="module")
 def town(copies: Copies, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    with copies.of("sqlite", "towns", build, tmp_path_factory.mktemp("kept")) as url:
-        database = Database(url, secret=DEVELOPMENT_SECRET)
+    with copies.opened("sqlite", "towns", build, tmp_path_factory.mktemp("kept")) as database:
         yield database
-        database.close()
 
 
 @pytest.fixture(scope="module")

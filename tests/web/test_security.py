@@ -12,9 +12,9 @@ import pytest
 from espi_server.accounts import factors
 from tests import letterbox, make, ways
 from tests.ways import PASSWORD, Visitor
-from tests.web.signing import FRESH, MAIL, acts, ada, app, letters, quick, town
+from tests.web.signing import FRESH, MAIL, acts, ada, app, letters, town
 
-__all__ = ["ada", "app", "quick", "town"]
+__all__ = ["ada", "app", "town"]
 
 pytestmark = pytest.mark.requirement("CEC5", "F-ID")
 

@@ -15,9 +15,9 @@ from espi_server.accounts import hashing, passwords, signin
 from espi_server.accounts.models import Login
 from tests import make, ways
 from tests.ways import PASSWORD, Visitor
-from tests.web.signing import ASKED, FRESH, MAIL, NEXT, acts, ada, app, inside, quick, town
+from tests.web.signing import ASKED, FRESH, MAIL, NEXT, acts, ada, app, inside, town
 
-__all__ = ["ada", "app", "quick", "town"]
+__all__ = ["ada", "app", "town"]
 
 pytestmark = pytest.mark.requirement("CEC5", "F-ID")
 

@@ -13,7 +13,6 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from argon2 import PasswordHasher
 from playwright.sync_api import Page
 from werkzeug.serving import make_server
 
@@ -22,7 +21,6 @@ from espi_server.access.throttle import Tried
 from espi_server.accounts import (
     email_changes,
     factors,
-    hashing,
     passkeys,
     provider,
     sessions,
@@ -74,10 +72,7 @@ PEOPLE = ("plain", "app", "text", "bare", "full", "keys", "second", "other", "mo
 @pytest.fixture(scope="module")
 def house(copies: Copies, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     folder: Path = tmp_path_factory.mktemp("signing")
-    with pytest.MonkeyPatch.context() as patch, copies.of("sqlite", "towns", build, folder) as url:
-        patch.setattr(
-            hashing, "_HASHER", PasswordHasher(1, 1024, 1)
-        )  # what hashes cost is looked at elsewhere
+    with copies.of("sqlite", "towns", build, folder) as url:
         database = Database(url, secret=DEVELOPMENT_SECRET)
         letterbox.reachable(database, "C-2", phone="+1 530 555 0142")
         logins = {

@@ -10,9 +10,9 @@ from espi_server.accounts import email_changes, signin
 from espi_server.accounts.models import Login
 from tests import letterbox, make, ways
 from tests.ways import Visitor
-from tests.web.signing import MAIL, acts, ada, app, inside, link_in, quick, town
+from tests.web.signing import MAIL, acts, ada, app, inside, link_in, town
 
-__all__ = ["ada", "app", "quick", "town"]
+__all__ = ["ada", "app", "town"]
 
 pytestmark = pytest.mark.requirement("CEC5", "F-ID")
 NEW = "ada.new@mail.example"

@@ -13,9 +13,9 @@ from espi_server.accounts.models import Login
 from espi_server.accounts.signin import KnownDevice, LoginLink
 from tests import letterbox, make, ways
 from tests.ways import PASSWORD, Visitor
-from tests.web.signing import FRESH, MAIL, acts, ada, app, choose, forgot, letters, link_in, quick, town
+from tests.web.signing import FRESH, MAIL, acts, ada, app, choose, forgot, letters, link_in, town
 
-__all__ = ["ada", "app", "quick", "town"]
+__all__ = ["ada", "app", "town"]
 
 pytestmark = pytest.mark.requirement("CEC5", "F-ID")
 

@@ -16,9 +16,9 @@ from espi_server.db import Database
 from tests import make, ways
 from tests.together import at_once
 from tests.ways import Visitor
-from tests.web.signing import FRESH, MAIL, acts, ada, app, inside, quick, town
+from tests.web.signing import FRESH, MAIL, acts, ada, app, inside, town
 
-__all__ = ["ada", "app", "quick", "town"]
+__all__ = ["ada", "app", "town"]
 
 pytestmark = pytest.mark.requirement("CEC5", "F-ID")
 

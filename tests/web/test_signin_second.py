@@ -14,9 +14,9 @@ from espi_server.accounts import factors, sessions, signin
 from espi_server.accounts.models import Login
 from tests import letterbox, make, ways
 from tests.ways import Visitor
-from tests.web.signing import ASKED, MAIL, NEXT, acts, ada, app, inside, letters, quick, town
+from tests.web.signing import ASKED, MAIL, NEXT, acts, ada, app, inside, letters, town
 
-__all__ = ["ada", "app", "quick", "town"]
+__all__ = ["ada", "app", "town"]
 
 pytestmark = pytest.mark.requirement("CEC5", "F-ID")
 
